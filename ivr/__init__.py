@@ -1,0 +1,1 @@
+"""The telephone hotline of a social-insurance bureau."""

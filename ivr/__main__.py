@@ -1,0 +1,169 @@
+"""The `ivr` command: how each command is called, and how a wrong call is answered."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from ivr.settings import SettingsError
+
+DISTRIBUTION = "hotline-12333"
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="ivr",
+    help="The telephone hotline of a social-insurance bureau: start it, call it, check what it says.",
+    no_args_is_help=False,
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+counters = typer.Typer(help="The counters that keep passwords from being tried out.", rich_markup_mode=None)
+account = typer.Typer(help="The reference account service with its sample members.", rich_markup_mode=None)
+app.add_typer(counters, name="counters")
+app.add_typer(account, name="account", hidden=True)
+
+Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is every address.", metavar="ADDRESS")]
+
+
+@app.callback()
+def ivr(context: typer.Context) -> int:
+    """Show the help where no command is given."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+    return 0
+
+
+@app.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer calls.")] = 1,
+) -> int:
+    """Start the hotline.
+
+    With no setting at all it is a demo: sample members, a store of its own, and a phone to call with (ivr call).
+    Settings come from IVR_... names in the environment or in a file .env in this folder.
+    """
+    from ivr.commands import serving
+
+    return serving.serve(host, port, workers)
+
+
+@app.command()
+def call(
+    keys: Annotated[
+        str | None,
+        typer.Option(help="What is keyed: a blank between prompts, - is silence, ! hangs up. Without it you key."),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(help="The hotline to call. Without it: the one running here, else one just for this call."),
+    ] = None,
+    to: Annotated[str, typer.Option(help="The number dialled.")] = "12333",
+    from_: Annotated[str, typer.Option("--from", help="The number that calls.")] = "+8613800000000",
+) -> int:
+    """Call the hotline from this terminal.
+
+    Example: ivr call --keys "1 110105198503122173# 846275"
+    """
+    from ivr.commands import calling
+
+    return calling.call(keys=keys, url=url, to=to, from_=from_)
+
+
+@app.command()
+def check(
+    flows: Annotated[Path | None, typer.Option(help="Folder of the flow files.", metavar="FOLDER")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Folder of the prompt files.", metavar="FOLDER")] = None,
+) -> int:
+    """Check flows and prompts.
+
+    Exit status 1 where they have a problem.
+    Without options these are the folders of IVR_FLOWS_DIR and IVR_PROMPTS_DIR, else those of the package.
+    """
+    from ivr.commands import checking
+
+    return checking.check(flows, prompts)
+
+
+@counters.command("confirm")
+def counters_confirm() -> int:
+    """Confirm that the store at IVR_REDIS_URL may count, after it has lost what it had counted.
+
+    Until then nobody is verified: attempts of the last 24 hours are forgotten with the store's data.
+    """
+    from ivr.commands import counting
+
+    return counting.confirm()
+
+
+@account.command("serve")
+def account_serve(
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8001,
+    fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    life_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> int:
+    """Start the reference account service alone, with its data in the data folder."""
+    from ivr.commands import serving
+
+    return serving.account_serve(fd, life_fd, host, port)
+
+
+@app.command(hidden=True)
+def worker(
+    fd: Annotated[list[int], typer.Option(help="A listening socket.")],
+    life_fd: Annotated[int, typer.Option(help="The pipe that ends with the parent.")],
+) -> int:
+    """Be one process of ivr serve; only ivr serve calls this."""
+    from ivr.commands import serving
+
+    return serving.worker(fd, life_fd)
+
+
+@app.command()
+def version() -> int:
+    """Show the version."""
+    try:
+        typer.echo(f"ivr {installed_version(DISTRIBUTION)}")
+    except PackageNotFoundError:
+        typer.echo("ivr, from a folder of source that is not installed")
+    return 0
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit status; whatever is wrong with it is told in a sentence."""
+    try:
+        status = app(list(arguments), prog_name="ivr", standalone_mode=False)
+    except SettingsError as error:
+        typer.echo(str(error), err=True)
+        return 2
+    except TyperException as error:
+        typer.echo(_sentence(error), err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    return status if isinstance(status, int) else 0
+
+
+def _sentence(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "ivr"
+    text = " ".join(error.format_message().split())
+    return f"{text if text.endswith(('.', '?')) else text + '.'} `{path} --help` tells how it is called."
+
+
+def main() -> None:
+    """Be the `ivr` command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

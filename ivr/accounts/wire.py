@@ -1,0 +1,194 @@
+"""The wire to the account service: a request out, one reply back within the deadline, whatever the network does."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeVar
+
+import aiohttp
+from yarl import URL
+
+from ivr.accounts import contract
+
+T = TypeVar("T")
+
+CONNECT_WITHIN: Final = 2.0
+"""Seconds to reach the service: a host that swallows packets leaves time for the second try."""
+BETWEEN_TRIES: Final = 0.1
+HEALTH_WITHIN: Final = 2.0
+
+_BY_STATUS: Final = {
+    400: "bad_request",
+    401: "unauthorized",
+    404: "not_found",
+    422: "weak_pin",
+    423: "locked",
+    429: "too_many_codes",
+}
+# A 401 with any other code is about the hotline's own token.
+_CODES_OF_401: Final = frozenset({"invalid_credentials", "reference_expired"})
+
+
+class Outage(Exception):  # noqa: N818 - named after what has happened
+    """The account service did not answer, or not as the contract says.
+
+    ``reason`` is one word for metrics and logs (``timeout``, ``connection``, ``http_500``, ``misfit``, …). Neither it
+    nor the text holds anything of a member.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"the account service gave no usable answer: {reason}" + (f" ({detail})" if detail else ""))
+        self.reason = reason
+
+
+class Reply(NamedTuple):
+    """What came back, unread; a status of 0 with a fault where nothing came that can be read."""
+
+    status: int
+    fault: str = ""  # one word, where nothing came
+    again: bool = False  # a second try may do better, and a read may have it
+    raw: bytes = b""
+    media_type: str = ""
+    refs: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Reply(status={self.status}, fault={self.fault!r})"  # the rest is personal
+
+    def means(self) -> str:
+        """Tell in one word what any answer but the expected one says: its code where known, else its status."""
+        if not 400 <= self.status < 500:
+            return self.fault or f"http_{self.status}"
+        try:
+            code = contract.read_problem(self.raw).code
+        except contract.ContractFault:
+            code = ""
+        if self.status == 401 and code not in _CODES_OF_401:
+            return "unauthorized"
+        if code in contract.KNOWN_CODES:
+            return code
+        return _BY_STATUS.get(self.status, f"http_{self.status}")
+
+    def fit(self, read: Callable[[bytes], T]) -> T:
+        """Read the body of a 200.
+
+        Raises:
+            Outage: it is not JSON by its type, or does not fit the contract.
+        """
+        if self.media_type != "application/json":
+            raise Outage("misfit", "expected application/json")
+        try:
+            return read(self.raw)
+        except contract.ContractFault as fault:
+            detail = str(fault)
+        raise Outage("misfit", detail)
+
+
+async def _sent_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    # aiohttp by itself sends a GET or PUT again when the connection breaks under it. How often a request is sent
+    # is decided here alone, so the break is passed on as an error that it does not take for a reason to repeat.
+    try:
+        return await handler(request)
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        pass
+    raise aiohttp.ClientConnectionError("the connection broke")
+
+
+class Wire:
+    """Send requests to ``base_url``; nothing here raises, so that no exception carries a request about.
+
+    Redirects are not followed; proxies of the environment and cookies are not used.
+
+    Raises:
+        ValueError: a setting is not what it should be; the text does not repeat it, it may hold a secret.
+    """
+
+    def __init__(self, base_url: str, token: str, deadline: float) -> None:
+        try:
+            url = URL(base_url)
+        except ValueError:
+            url = URL()
+        extra = url.query_string or url.fragment or url.user or url.password
+        if url.scheme not in {"http", "https"} or not url.host or extra:
+            raise ValueError("IVR_ACCOUNT_URL: expected a URL such as https://accounts.example:8100, nothing after it")
+        if not token or not all("!" <= sign <= "~" for sign in token):
+            raise ValueError("IVR_ACCOUNT_TOKEN: expected visible ASCII characters without blanks")
+        self._base = str(url).rstrip("/")
+        self._token = token
+        self._deadline = deadline
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Make ready to ask; called on the event loop that will ask."""
+        if self._session is not None:
+            return
+        self._session = aiohttp.ClientSession(
+            # A connection for each request: an answer can never be taken for another request's, and a verification
+            # is never lost on a connection that the service has just closed for idleness.
+            connector=aiohttp.TCPConnector(force_close=True, limit=256),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={
+                "Authorization": f"Bearer {self._token}",
+                "Accept": "application/json, application/problem+json",
+                "Accept-Encoding": "identity",
+            },
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN),
+            auto_decompress=False,  # 64 kB on the wire are 64 kB in memory
+            trust_env=False,
+            middlewares=(_sent_once,),
+        )
+
+    async def close(self) -> None:
+        """Let go of the connections; what is still being asked ends in an `Outage`."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def healthy(self) -> bool:
+        """Tell whether the service says that it is ready; answers within 2 s."""
+        try:
+            async with asyncio.timeout(HEALTH_WITHIN):
+                return (await self._once("GET", "/healthz", {}, None)).status == 200
+        except TimeoutError:
+            return False
+
+    async def send(
+        self, method: str, path: str, *, body: dict[str, Any] | None = None, call_id: str | None = None, tries: int = 1
+    ) -> Reply:
+        """Send a request up to ``tries`` times, the further ones only after a broken connection or a 5xx."""
+        headers = {} if call_id is None else {"Call-Id": call_id}
+        reply = Reply(0, "timeout")
+        try:
+            async with asyncio.timeout(self._deadline):
+                for rest in reversed(range(tries)):
+                    reply = await self._once(method, path, headers, body)
+                    if not (rest and reply.again):
+                        break
+                    await asyncio.sleep(BETWEEN_TRIES)
+        except TimeoutError:
+            return Reply(0, "timeout")
+        return reply
+
+    async def _once(self, method: str, path: str, headers: dict[str, str], body: dict[str, Any] | None) -> Reply:
+        if self._session is None:
+            return Reply(0, "closed")
+        try:
+            url = URL(self._base + path, encoded=True)
+            async with self._session.request(method, url, headers=headers, json=body, allow_redirects=False) as answer:
+                raw = b""
+                while chunk := await answer.content.read(contract.LARGEST_ANSWER + 1 - len(raw)):
+                    raw += chunk
+                    if len(raw) > contract.LARGEST_ANSWER:
+                        return Reply(0, "huge")
+                return Reply(
+                    answer.status,
+                    again=answer.status >= 500,
+                    raw=raw,
+                    media_type=answer.content_type,
+                    refs=tuple(answer.headers.getall("Member-Ref", ())),
+                )
+        except aiohttp.ClientPayloadError:
+            return Reply(0, "truncated", again=True)
+        except aiohttp.ClientConnectionError:
+            return Reply(0, "connection", again=True)
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError):
+            # Not HTTP, a call id that no header can carry, or a session closed in the middle.
+            return Reply(0, "malformed")

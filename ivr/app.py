@@ -1,0 +1,107 @@
+"""Build everything and give the web application: the one place where the parts meet."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from enum import Enum
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, Response
+
+from ivr.accounts.client import AccountClient
+from ivr.channels.twilio.routes import Gate, page_writer, voice_router
+from ivr.channels.twilio.twiml import HANG_UP
+from ivr.counters import Counters
+from ivr.hotline import Hotline
+from ivr.inquiry import Desk
+from ivr.library import Library, default_dirs, load
+from ivr.redis_line import StoreAway, connect
+from ivr.seals import Seals
+from ivr.settings import Settings
+from ivr.store import CallStore
+
+DRAIN_SECONDS = 12.0
+"""A worker that stops lets its work end first; no work takes longer."""
+
+
+class State(Enum):
+    """Where a worker stands."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+def wall_clock() -> int:
+    """Give milliseconds since 1970."""
+    return round(datetime.now(UTC).timestamp() * 1000)
+
+
+def load_library(settings: Settings) -> Library:
+    """Read the flows and prompts of the settings. Raises LibraryError with every problem."""
+    flows, prompts = default_dirs()
+    return load(settings.flows_dir or flows, settings.prompts_dir or prompts)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the service of one worker. Raises LibraryError where flows and prompts cannot be served."""
+    library = load_library(settings)
+    redis = connect(settings.redis_url)
+    seals = Seals(settings.secrets)
+    accounts = AccountClient(settings.account_url, settings.account_token.get_secret_value())
+    counters = Counters(redis, seals)
+    desk = Desk(accounts, counters, seals, wall_clock, frozenset(library.hotlines.weak_passwords))
+    hotline = Hotline(
+        library=library,
+        store=CallStore(redis, seals),
+        seals=seals,
+        desk=desk,
+        write=page_writer(settings.public_url),
+        hang_up=HANG_UP,
+        refusal_step=settings.refusal_step,
+        worker=f"worker-{settings.worker}",
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await accounts.open()
+        app.state.standing = State.READY
+        yield
+        app.state.standing = State.DRAINING
+        await hotline.drain(DRAIN_SECONDS)
+        await accounts.close()
+        await redis.aclose()
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    app.state.standing = State.STARTING
+    app.state.hotline = hotline
+    gate = Gate(
+        public_url=settings.public_url,
+        account_sid=settings.twilio_account_sid,
+        auth_tokens=settings.auth_tokens,
+    )
+    app.include_router(voice_router(hotline, gate))
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        return JSONResponse({"status": "alive"})
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        standing: State = app.state.standing
+        if standing is not State.READY:
+            return JSONResponse({"status": standing.value}, status_code=503)
+        reasons = await _degraded(counters)
+        return JSONResponse({"status": "ready", "degraded": bool(reasons), "reasons": reasons})
+
+    return app
+
+
+async def _degraded(counters: Counters) -> list[str]:
+    """Say in sentences what callers cannot have now, though calls are answered."""
+    try:
+        if await counters.epoch_confirmed():
+            return []
+    except StoreAway:
+        return ["Redis does not answer: calls are answered in public mode, nobody is verified."]
+    return ["The counters of this Redis are not confirmed: nobody is verified until `ivr counters confirm`."]

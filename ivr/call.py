@@ -1,0 +1,177 @@
+"""The values a call is made of: what comes in (events), what goes out (turns) and what is kept (the session)."""
+
+from typing import Literal, NamedTuple
+
+from msgspec import Struct, field
+
+Facts = dict[str, str]
+"""Facts are canonical strings (``"20180.05"``, ``"2026-11-20"``); only speech turns them into words."""
+
+CredentialKind = Literal["id_card", "social_security_card"]
+ListenMode = Literal["key", "number", "six"]
+DialOutcome = Literal["answered", "busy", "no_answer", "failed"]
+
+
+# --- events: what the engine is told -------------------------------------------------------------------------------
+
+
+class Started(Struct, frozen=True, tag=True):
+    """The call has just come in."""
+
+
+class Keyed(Struct, frozen=True, tag=True):
+    """Keys of ``0-9*`` were keyed (and ``#`` where one key is listened for); ``ended`` tells that ``#`` closed them."""
+
+    keys: str
+    ended: bool = False
+
+
+class Silence(Struct, frozen=True, tag=True):
+    """Nothing was keyed within the wait."""
+
+
+class Garbled(Struct, frozen=True, tag=True):
+    """Something arrived that no keypad can send: counted like a wrong key, never read."""
+
+
+class Answered(Struct, frozen=True, tag=True):
+    """A lookup came back with one of its declared outcomes and with the facts it found.
+
+    `member` is set by a verification that holds; `personal` marks facts about a member; `forget` ends verification.
+    """
+
+    outcome: str
+    facts: Facts = {}
+    member: "Member | None" = None
+    personal: bool = False
+    forget: bool = False
+
+
+class DialEnded(Struct, frozen=True, tag=True):
+    """The attempt to reach a human is over."""
+
+    outcome: DialOutcome
+
+
+class NoAnswer(Struct, frozen=True, tag=True):
+    """Work on the caller's last entry was lost (a worker died): the caller is told and asked again."""
+
+
+Event = Started | Keyed | Silence | Garbled | Answered | DialEnded | NoAnswer
+
+
+# --- turns: what the engine says, and the one thing it then does ---------------------------------------------------
+
+
+class Utterance(NamedTuple):
+    """One sentence in words, in one voice; ``slow`` asks the voice to speak slowly."""
+
+    prompt: str
+    lang: str
+    text: str
+    slow: bool = False
+
+
+class Listen(NamedTuple):
+    """Wait for keys: one key, a number that ends with ``#``, or six digits. Waits are whole seconds."""
+
+    mode: ListenMode
+    first_wait: int
+    key_wait: int
+
+
+class Ask(NamedTuple):
+    """Look something up, then come back with `Answered`. A secret dies with the step: nothing serialises an Ask."""
+
+    lookup: str
+    secret: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Ask(lookup={self.lookup!r}, secret={'***' if self.secret else None})"
+
+
+class Dial(NamedTuple):
+    """Connect the caller with a human of the hotline's named group."""
+
+    group: str
+
+
+class Wait(NamedTuple):
+    """Come back for the reply to work that is still going on (the driver's filler, never the engine's)."""
+
+
+class End(NamedTuple):
+    """Hang up."""
+
+
+Next = Listen | Ask | Dial | Wait | End
+
+
+class Turn(NamedTuple):
+    """Say things, then do exactly one thing."""
+
+    say: tuple[Utterance, ...]
+    next: Next
+
+
+# --- what is kept of a call between turns ---------------------------------------------------------------------------
+
+
+class Said(Struct, frozen=True, array_like=True):
+    """A prompt as it was spoken, with its facts, so that it can be given again in any language and pace.
+
+    `lead` marks what key 9 repeats before the node's own prompt (an answer); the rest is repeated only after a
+    swallowed ``#``. `personal` entries go when verification ends.
+    """
+
+    prompt: str
+    facts: Facts
+    lead: bool = False
+    personal: bool = False
+
+
+class Member(Struct, frozen=True, array_like=True):
+    """A verified member: an opaque reference and how long it may be used. Instants are milliseconds since 1970."""
+
+    ref: str
+    verified_at: int
+    expires_at: int
+    birth_year: int | None = None
+    region: str | None = None
+
+
+class Credential(Struct, frozen=True, array_like=True):
+    """A number that identifies an account: an ID card (18 characters) or a social security card number."""
+
+    kind: CredentialKind
+    number: str
+
+
+class Session(Struct, frozen=True, array_like=True):
+    """All that a call remembers between two turns; it is sealed before it is stored. Instants are ms since 1970."""
+
+    hotline: str
+    version: str
+    started: int
+    stack: tuple[tuple[str, str], ...] = ()
+    turn: int = 0
+    lang: str = "zh"
+    slow: bool = False
+    silences: int = 0
+    wrongs: int = 0
+    failed: int = 0
+    key_turns: int = 0
+    key_ms: int = 0
+    last_at: int = 0
+    repeats: int = 0
+    public: bool = False
+    over_limit: bool = False
+    swallow: Literal["", "#", "*#"] = ""
+    kept: str = ""
+    old_form: str = ""
+    credential: Credential | None = None
+    tails: tuple[str, ...] = ()
+    member: Member | None = None
+    facts: Facts = field(default_factory=dict)
+    said: tuple[Said, ...] = ()
+    heard: frozenset[str] = frozenset()

@@ -1,0 +1,174 @@
+"""A phone for the terminal: it calls the hotline with keys from a script, or key by key."""
+
+import re
+import sys
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from ivr.carrier.carrier import Carrier
+from ivr.carrier.keypad import Keypad
+from ivr.carrier.line import Call, Heard
+from ivr.carrier.say import WORDS_A_SECOND
+from ivr.carrier.verbs import seconds_of
+from ivr.carrier.violations import CarrierRejected, Violation
+
+SILENCE, HANG_UP = "-", "!"
+FINE, REJECTED, CALLED_WRONGLY = 0, 1, 2
+
+
+def parse_keys(script: str) -> list[str]:
+    """Return what is keyed at one prompt after the other; anything no phone can do raises ValueError with a sentence.
+
+    The command's grammar: blanks separate prompts, ``-`` is silence, ``!`` hangs up (and ends the script).
+    """
+    presses = re.findall(r"[^ \t\n]+", script)
+    for place, press in enumerate(presses, start=1):
+        if press not in (SILENCE, HANG_UP) and not re.fullmatch(r"[0-9*#]+", press):
+            raise ValueError(
+                f"--keys: part {place} is {press!r}; keys of 0-9 * # were expected, or - for silence, or ! to hang up."
+            )
+    if HANG_UP in presses[:-1]:
+        raise ValueError("--keys: something follows !, which hangs up; nothing can be keyed after it.")
+    return presses
+
+
+async def run_script(carrier: Carrier, keys: str, out: TextIO, err: TextIO | None = None) -> int:
+    """Call, press what the script says, and print turn by turn what is pressed and heard.
+
+    Returns the exit status: 0; 1 where a real carrier would have rejected an answer; 2 for keys that are no keys. When
+    the script's keys run out, the phone hangs up.
+    """
+    try:
+        presses = parse_keys(keys)
+    except ValueError as error:
+        print(error, file=err or sys.stderr)
+        return CALLED_WRONGLY
+    screen = Screen(out)
+    call = carrier.call()
+    try:
+        screen.dials(call)
+        screen.hears(await call.ring("/twilio/voice"))
+        for place, press in enumerate(presses):
+            if call.ended:
+                screen.note(f"The call has ended; not keyed any more: {' '.join(presses[place:])}")
+                break
+            if press == HANG_UP:
+                break
+            screen.keys(press)
+            screen.hears(await (call.silence() if press == SILENCE else call.press(press)))
+        await _goodbye(call, screen)
+    except CarrierRejected:
+        pass  # what broke is told below
+    return _verdict(call, screen)
+
+
+async def run_interactive(carrier: Carrier, out: TextIO, keypad: Keypad | None = None, *, aloud: bool = False) -> int:
+    """Call with every key of the keyboard as a key of the phone; a pause as long as the hotline waits is silence.
+
+    Ctrl-C, Ctrl-D and ``!`` hang up. What is said appears at once, though time runs as if it were spoken; ``aloud``
+    prints it at the pace of speech. Returns the exit status as for a script.
+    """
+    screen = Screen(out)
+    call = carrier.call()
+    async with keypad or Keypad() as keys:
+        try:
+            screen.dials(call)
+            heard = await call.ring("/twilio/voice")
+            while True:
+                await _tell(screen, heard, keys, aloud=aloud)
+                if call.ended:
+                    break
+                pressed = await _entry(call, keys, aloud=aloud)
+                if pressed is None:
+                    break
+                screen.keys(pressed or SILENCE)
+                heard = await (call.press(pressed) if pressed else call.silence())
+            await _goodbye(call, screen)
+        except CarrierRejected:
+            pass  # what broke is told below
+    return _verdict(call, screen)
+
+
+async def _entry(call: Call, keys: Keypad, *, aloud: bool) -> str | None:
+    """Return what is keyed at the prompt in real time, as the carrier would wait for it; None hangs up."""
+    gather = call.gather
+    if gather is None:
+        # Music in a queue, or a recording: any key or half a minute goes on.
+        key = await keys.key(30.0)
+        return None if key == HANG_UP else key or ""
+    prompts = 0.0 if aloud else sum(seconds_of(prompt) for prompt in gather.prompts)
+    entry = ""
+    while True:
+        key = await keys.key(gather.timeout + (0.0 if entry else prompts))
+        if key == HANG_UP:
+            return None
+        if key is None:
+            return entry
+        entry += key
+        if key == gather.finish_on_key or len(entry) == gather.num_digits:
+            return entry
+
+
+async def _tell(screen: "Screen", heard: list[Heard], keys: Keypad, *, aloud: bool) -> None:
+    """Print what is heard; at the pace of speech, a key cuts it short and stays for the prompt."""
+    if not aloud:
+        screen.hears(heard)
+        return
+    for place, sentence in enumerate(heard):
+        screen.hears([sentence])
+        words = len(sentence.text) / 3 if sentence.lang != "en-US" else len(sentence.text.split()) / WORDS_A_SECOND
+        if await keys.pressed_within(words):
+            screen.hears(heard[place + 1 :])
+            return
+
+
+async def _goodbye(call: Call, screen: "Screen") -> None:
+    if call.ended:
+        screen.note("The hotline has hung up.")
+    else:
+        screen.note("You hang up.")
+        await call.hang_up()
+
+
+def _verdict(call: Call, screen: "Screen") -> int:
+    for warning in call.warnings:
+        screen.warning(warning)
+    for violation in call.violations:
+        screen.violation(violation)
+    return REJECTED if call.violations else FINE
+
+
+class Screen:
+    """Prints a call: coloured on a terminal, plain lines elsewhere."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._console = Console(file=out, highlight=False, markup=False, soft_wrap=not out.isatty())
+
+    def dials(self, call: Call) -> None:
+        self._line("dials", f"{call.to} from {call.from_}", "bold cyan")
+
+    def keys(self, press: str) -> None:
+        self._line("keys", "(silence)" if press == SILENCE else press, "bold green")
+
+    def hears(self, heard: list[Heard]) -> None:
+        for sentence in heard:
+            language = sentence.lang or "audio"
+            pace = ", slow" if sentence.slow else ""
+            self._line("hears", f"{sentence.text or sentence.audio}  ({language}{pace})", "")
+
+    def note(self, text: str) -> None:
+        self._line("", text, "dim")
+
+    def warning(self, warning: Violation) -> None:
+        self._line("warning", str(warning), "yellow")
+
+    def violation(self, violation: Violation) -> None:
+        self._line("REJECTED", f"The carrier would have rejected an answer: {violation}", "bold red")
+
+    def _line(self, label: str, text: str, style: str) -> None:
+        line = Text(f"{label:>8}  ", style=style or "dim")
+        # Nothing from outside may move the cursor or change the terminal.
+        line.append("".join(character if character.isprintable() else "\ufffd" for character in text), style=style)
+        self._console.print(line)

@@ -1,0 +1,1 @@
+"""The carrier's voice webhooks: signature, form, events in, TwiML out."""

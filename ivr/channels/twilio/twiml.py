@@ -1,0 +1,92 @@
+"""Turns written as TwiML: the one place where text meets XML."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from ivr.call import Dial, End, Listen, ListenMode, Turn, Utterance, Wait
+from ivr.flow import AgentGroup
+
+VOICES = {
+    "zh": 'language="cmn-CN" voice="Polly.Zhiyu-Neural"',
+    "yue": 'language="yue-CN" voice="Polly.Hiujin-Neural"',
+    "en": 'language="en-US" voice="Polly.Joanna-Neural"',
+}
+
+RETRIES = "#rc=2&rp=all&rt=4800"
+"""The carrier retries a webhook twice on any failure, 4.8 s each, within its 15 s in all."""
+
+LONGEST_SAY = 450
+"""Characters that one Say may hold."""
+
+_MODES: dict[ListenMode, str] = {
+    "key": 'numDigits="1" finishOnKey=""',
+    "number": 'finishOnKey="#"',
+    "six": 'numDigits="6" finishOnKey="#"',
+}
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SENTENCE = re.compile(r"[^。；！？.;!?]*[。；！？.;!?]?")
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
+
+
+def write(turn: Turn, url: str, group: AgentGroup | None = None) -> bytes:
+    """Write a turn as a TwiML document. `url` is where the carrier goes on; `group` is whom a Dial rings."""
+    spoken = "".join(_say(one) for one in turn.say)
+    match turn.next:
+        case Listen(mode, first_wait, key_wait):
+            # A Gather has one wait for the first key and between keys: an entry needs the longer one.
+            wait = first_wait if mode == "key" else max(first_wait, key_wait)
+            action = f'timeout="{wait}" action="{_escape(url + RETRIES)}" actionOnEmptyResult="true" method="POST"'
+            verbs = f"<Gather {_MODES[mode]} {action}>{spoken}</Gather>"
+        case Wait():
+            verbs = f'{spoken}<Redirect method="POST">{_escape(url + RETRIES)}</Redirect>'
+        case Dial():
+            verbs = spoken + _dial(url, group)
+        case End():
+            verbs = f"{spoken}<Hangup/>"
+        case other:
+            raise TypeError(f"No TwiML can be written for {type(other).__name__}.")
+    return f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>'.encode()
+
+
+HANG_UP = b'<?xml version="1.0" encoding="UTF-8"?><Response><Hangup/></Response>'
+"""The answer to anything that comes after the end of a call."""
+
+
+def _dial(url: str, group: AgentGroup | None) -> str:
+    targets = group.numbers if group else ()
+    rings = "".join(
+        f"<Sip>{_escape(target)}</Sip>" if target.startswith("sip:") else f"<Number>{_escape(target)}</Number>"
+        for target in targets
+    )
+    seconds = group.ring_seconds if group else 30
+    return f'<Dial action="{_escape(url + RETRIES)}" method="POST" timeout="{seconds}">{rings}</Dial>'
+
+
+def _say(utterance: Utterance) -> str:
+    voice = VOICES[utterance.lang]
+    begin, end = ('<prosody rate="slow">', "</prosody>") if utterance.slow else ("", "")
+    return "".join(f"<Say {voice}>{begin}{_escape(text)}{end}</Say>" for text in _pieces(utterance.text))
+
+
+def _pieces(text: str) -> Sequence[str]:
+    """Split at the ends of sentences what is too long for one Say; a sentence that is too long is cut."""
+    if len(text) <= LONGEST_SAY:
+        return (text,)
+    pieces = [""]
+    for sentence in _cut(_SENTENCE.findall(text)):
+        if len(pieces[-1]) + len(sentence) > LONGEST_SAY:
+            pieces.append("")
+        pieces[-1] += sentence
+    return [piece for piece in pieces if piece]
+
+
+def _cut(sentences: Iterable[str]) -> Iterable[str]:
+    for sentence in sentences:
+        for start in range(0, len(sentence), LONGEST_SAY):
+            yield sentence[start : start + LONGEST_SAY]
+
+
+def _escape(text: str) -> str:
+    """Make any text safe inside an element or attribute; characters that XML cannot hold are left out."""
+    return _NOT_XML.sub("", text).translate(_ESCAPES)

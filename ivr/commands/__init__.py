@@ -1,0 +1,1 @@
+"""What the commands of `ivr` do; `ivr.__main__` tells how they are called."""

@@ -1,0 +1,179 @@
+"""The commands `serve`, `worker` and `account serve`: the service, and the processes that it is made of."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from rich.console import Console
+from rich.table import Table
+from typer import echo
+
+from ivr.datafolder import DataFolder
+from ivr.embedded import EmbeddedFailed
+from ivr.serve import Service, sqlite_url
+from ivr.settings import Settings, SettingsError, strange_names
+from ivr.supervisor import StartFailed, listen, web_url
+from ivr.worker import run_worker, serve_app
+
+
+def read_settings() -> Settings:
+    """Return the operator's settings; names that are almost settings are told on standard error."""
+    for sentence in strange_names():
+        echo(sentence, err=True)
+    return Settings.read()
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Show what the processes have to say, a line each, on standard error."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("ivr.serve").setLevel(level)
+
+
+def serve(host: str, port: int, workers: int) -> int:
+    """Run the service until it is told to leave; return the exit status."""
+    log_to_stderr()
+    settings = read_settings()
+    return asyncio.run(_serve(settings, host, port, workers))
+
+
+async def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
+    service = Service(settings, host=host, port=port, workers=workers)
+    told_to_leave = asyncio.Event()
+
+    def leave() -> None:
+        if told_to_leave.is_set():
+            service.hurry()
+        told_to_leave.set()
+
+    _on_signals(leave, service.reload)
+    leaving = asyncio.create_task(told_to_leave.wait())
+    running = asyncio.create_task(_run(service, lambda: welcome(service)))
+    try:
+        await asyncio.wait((leaving, running), return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+    except (StartFailed, EmbeddedFailed) as error:
+        return failed(error)
+    finally:
+        running.cancel()
+        leaving.cancel()
+        await asyncio.gather(running, leaving, return_exceptions=True)
+        await service.down()
+    return 0
+
+
+async def _run(service: Service, ready: Callable[[], None]) -> None:
+    await service.up()
+    ready()
+    await service.failure()
+
+
+def failed(error: StartFailed | EmbeddedFailed) -> int:
+    """Tell why the service could not be started, and return the exit status for it."""
+    if str(error):
+        echo(str(error), err=True)
+    return error.status if isinstance(error, StartFailed) else 1
+
+
+def _on_signals(leave: Callable[[], None], reload: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, leave)
+    loop.add_signal_handler(signal.SIGINT, leave)
+    has_terminal = _terminal_is_there()
+    # Under nohup a closed terminal is to be ignored, and the signal arrives ignored.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(
+            signal.SIGHUP, lambda: leave() if has_terminal and not _terminal_is_there() else reload()
+        )
+
+
+def _terminal_is_there() -> bool:
+    """Return whether standard input is a terminal that is still open: a closed one sends SIGHUP as an operator does."""
+    try:
+        os.tcgetpgrp(0)
+    except OSError:
+        return False
+    return True
+
+
+def welcome(service: Service) -> None:
+    """Tell that calls can come in, where, and in a demo how to make one."""
+    settings = service.settings
+    console = Console(soft_wrap=True, highlight=False)
+    # A closed pipe or terminal on the other side is no reason to stop answering calls.
+    with suppress(OSError):
+        console.print(f"[bold]The hotline is ready[/] at {service.where().url}")
+        console.print(f"Voice URL for the carrier: {settings.public_url}/twilio/voice")
+        if settings.demo:
+            console.print("[bold yellow]This is a demo[/]: nobody's real account can be heard here.")
+        if "account_url" in settings.stand_ins:
+            console.print(_members())
+        if "twilio_auth_token" in settings.stand_ins:
+            console.print(
+                f"Call it from another terminal: [bold]{example()}[/]\nOr key for yourself: [bold]ivr call[/]"
+            )
+        console.print("Ctrl-C stops it.")
+
+
+def example() -> str:
+    """Return a command that makes a call in which the first sample member hears a balance."""
+    from ivr.accounts.reference.members import SAMPLE_MEMBERS
+
+    member = SAMPLE_MEMBERS[0]
+    return f'ivr call --keys "1 {member.id_number}# {member.pin}"'
+
+
+def _members() -> Table:
+    from ivr.accounts.reference.members import SAMPLE_MEMBERS
+
+    table = Table(title="Sample members", title_justify="left")
+    table.add_column("ID number", no_wrap=True)
+    table.add_column("or card", no_wrap=True)
+    table.add_column("password", no_wrap=True)
+    table.add_column("who", min_width=30)
+    for member in SAMPLE_MEMBERS:
+        table.add_row(member.id_number, member.card_number or "", member.pin, member.story)
+    return table
+
+
+def worker(descriptors: Sequence[int], life: int) -> int:
+    """Be a worker of `ivr serve`, with the settings and sockets that it hands over."""
+    log_to_stderr()
+    settings = Settings.read(env_file=None)
+    from ivr.library import LibraryError
+
+    try:
+        run_worker(descriptors, life, settings)
+    except LibraryError as error:
+        echo(str(error), err=True)
+        return 2
+    return 0
+
+
+def account_serve(descriptor: int | None, life: int | None, host: str, port: int) -> int:
+    """Be the reference account service: on a socket of `ivr serve`, or alone."""
+    from ivr.accounts.reference import create_reference
+
+    log_to_stderr()
+    alone = descriptor is None or life is None
+    settings = read_settings() if alone else Settings.read(env_file=None)
+    folder = DataFolder(settings.data_dir).open()
+    token = settings.account_token.get_secret_value() or folder.account_token()
+    app = create_reference(sqlite_url(folder.path / "members.sqlite3"), token)
+    if descriptor is not None and life is not None:
+        serve_app(app, [descriptor], life)
+        return 0
+    folder.lock()
+    sock = listen(host, port)
+    echo(f"The account service listens at {web_url(sock, host)}; its bearer token is in {folder.path}.")
+    own_life, keeps_it_open = os.pipe()
+    serve_app(app, [sock.detach()], own_life)
+    os.close(keeps_it_open)
+    return 0
+
+
+__all__ = ["SettingsError", "account_serve", "example", "failed", "read_settings", "serve", "welcome", "worker"]

@@ -1,0 +1,172 @@
+"""The whole call logic: `step` takes a session and an event and gives the next session and turn. Pure, no I/O.
+
+A call is a stack of (flow, node). One step walks nodes until the call has to wait for something: keys, a lookup, a
+human, or its end.
+"""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import assert_never
+
+from ivr import flow as nodes
+from ivr.call import Answered, DialEnded, Event, Garbled, Keyed, NoAnswer, Said, Session, Silence, Started, Turn
+from ivr.entries import number_entry, six_entry
+from ivr.flow import AGAIN
+from ivr.library import Library
+from ivr.walk import FlowStuckError, Walk
+
+PHRASES = (
+    "silence.first",
+    "silence.again",
+    "silence.spent",
+    "key.wrong",
+    "key.spent",
+    "call.limit",
+    "identify.expired",
+    "wait",
+    "trouble.retry",
+    "trouble.sorry",
+    "goodbye",
+)
+"""Prompts that the engine and the driver speak by themselves; every catalog has them."""
+
+VERIFIED_IDLE_MS = 5 * 60_000
+"""A verification ends after five minutes without a key."""
+
+CHINA = timezone(timedelta(hours=8))
+
+Input = Keyed | Silence | Garbled
+
+
+def step(library: Library, session: Session, event: Event, now: int) -> tuple[Session, Turn]:
+    """Give the session after `event`, and what is said and done next. `now` is milliseconds since 1970."""
+    walk = Walk(library, session, now)
+    turn = _take(walk, event)
+    return walk.session, turn
+
+
+def begin(library: Library, hotline: str, now: int) -> Session:
+    """Give the session of a call that has just come in at a hotline: its greeting will be turn 0."""
+    data = library.hotlines.hotlines[hotline]
+    return Session(hotline, library.version, started=now, turn=-1, lang=data.languages[0], last_at=now)
+
+
+def _take(walk: Walk, event: Event) -> Turn:
+    match event:
+        case Started():
+            walk.change(stack=(), heard=frozenset(), said=())
+            return walk.enter(walk.hotline.flow)
+        case Answered():
+            return _answered(walk, event)
+        case DialEnded():
+            return _dial_ended(walk, event)
+        case NoAnswer():
+            walk.change(last_at=walk.now)
+            return walk.told(("trouble.retry",), also_prompt=True)
+        case Keyed() | Silence() | Garbled():
+            return _input(walk, event)
+        case _:
+            assert_never(event)
+
+
+def _answered(walk: Walk, event: Answered) -> Turn:
+    node = walk.node()
+    if not isinstance(node, nodes.LookupNode):
+        raise FlowStuckError(f"An answer came where flow '{walk.flow().flow}' asks nothing.")
+    if event.forget:
+        walk.forget()
+    if event.member is not None:
+        walk.change(member=event.member)
+    if event.facts:
+        walk.change(facts={**walk.session.facts, **event.facts})
+    return walk.go(node.outcomes[event.outcome], personal=event.personal)
+
+
+def _dial_ended(walk: Walk, event: DialEnded) -> Turn:
+    node = walk.node()
+    if not isinstance(node, nodes.TransferNode):
+        return walk.hear_again()
+    walk.change(last_at=walk.now, said=())
+    return walk.go(node.outcomes[event.outcome])
+
+
+def _input(walk: Walk, event: Input) -> Turn:
+    """Take what the caller did, unless the call has lasted long enough or a habitual ``#`` is swallowed."""
+    _end_old_verification(walk)
+    session, limits = walk.session, walk.hotline.limits
+    elapsed = max(0, walk.now - session.last_at)
+    walk.change(key_turns=session.key_turns + 1, key_ms=session.key_ms + elapsed, last_at=walk.now)
+    if session.over_limit:
+        return walk.end(("goodbye",))
+    if walk.session.key_turns >= limits.key_turns or walk.session.key_ms >= limits.key_minutes * 60_000:
+        walk.change(over_limit=True)
+        return walk.lost("call.limit")
+    node = walk.node()
+    if isinstance(event, Keyed) and _swallows(session, node, event):
+        walk.change(swallow="")
+        return walk.hear_last()
+    match node:
+        case nodes.MenuNode():
+            return _menu_key(walk, node, event)
+        case nodes.CollectNode(entry="number"):
+            return number_entry(walk, node, event, today=_today(walk.now))
+        case nodes.CollectNode():
+            return six_entry(walk, node, event)
+        case nodes.TransferNode():  # the carrier came back from a dial without saying how it ended
+            return _dial_ended(walk, DialEnded("failed"))
+        case _:  # keys where nothing listens: a document of ours was left half-way
+            return walk.hear_again()
+
+
+def _end_old_verification(walk: Walk) -> None:
+    """End a verification that was idle too long or has reached its end; a clock that ran back ends it as well."""
+    session = walk.session
+    if session.member is None:
+        return
+    idle = walk.now - session.last_at
+    if 0 <= idle < VERIFIED_IDLE_MS and session.member.verified_at <= walk.now < session.member.expires_at:
+        return
+    spoken = any(one.personal for one in session.said)
+    walk.forget((Said("identify.expired", {}, lead=True),) if spoken else ())
+
+
+def _swallows(session: Session, node: nodes.Node, event: Keyed) -> bool:
+    """A habitual ``#`` after an entry that needed none, or the late star for X, does no harm."""
+    if not session.swallow:
+        return False
+    if isinstance(node, nodes.MenuNode):
+        return _key(event) == "#"
+    first_hash = event.keys == "" and event.ended
+    return first_hash or (session.swallow == "*#" and event.keys == "*")
+
+
+def _key(event: Keyed) -> str:
+    return event.keys or ("#" if event.ended else "")
+
+
+def _menu_key(walk: Walk, node: nodes.MenuNode, event: Input) -> Turn:
+    if isinstance(event, Silence):
+        return walk.go(node.silent) if node.silent else walk.silence()
+    key = _key(event) if isinstance(event, Keyed) else ""
+    walk.change(swallow="" if key in ("", "#") else "#")
+    own = node.target(key) or (node.any if len(key) == 1 else None)
+    target = (len(walk.session.stack), own) if own else walk.inherited(key)
+    if target is None:
+        return walk.wrong(("key.wrong",), also_prompt=True)
+    walk.change(silences=0, wrongs=0)
+    depth, name = target
+    if name == AGAIN:
+        return _again(walk)
+    walk.unwind(depth)
+    return walk.go(name, fresh=True)
+
+
+def _again(walk: Walk) -> Turn:
+    """Give the answer and the menu again; the second time slower, and so from then on."""
+    repeats = walk.session.repeats + 1
+    walk.change(repeats=repeats, slow=walk.session.slow or repeats >= 2)
+    return walk.hear_again()
+
+
+def _today(now: int) -> date:
+    """Give the day in China: a birth date holds up to it."""
+    return datetime.fromtimestamp(now / 1000, UTC).astimezone(CHINA).date()

@@ -1,0 +1,178 @@
+"""The flow file and the hotline file as typed values: what the people who run a hotline may write, and nothing else."""
+
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+AGAIN = "again"
+"""The one target that is no node: hear again what was just heard. No node may have its name."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+PromptId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$", max_length=60)]
+Key = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#"]
+Lang = Literal["zh", "yue", "en"]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Prompts = Annotated[tuple[PromptId, ...], BeforeValidator(_as_list), Field(strict=False)]
+"""One prompt id, or a list of them, spoken one after the other."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _WithKeys(_Model):
+    keys: dict[Key, Name] = {}
+
+    def target(self, key: str) -> str | None:
+        """Give where a key leads, if anywhere; anything may be asked about."""
+        return cast("dict[str, str]", self.keys).get(key)
+
+
+class SayNode(_Model):
+    """Says prompts and goes on."""
+
+    kind: Literal["say"]
+    say: Prompts
+    to: Name
+
+
+class MenuNode(_WithKeys):
+    """Says its options and listens for one key.
+
+    `repeat` is the short form after the first time. `any` takes every key that is not listed, `silent` the first
+    silence; without them a wrong key and a silence are told and counted.
+    """
+
+    kind: Literal["menu"]
+    say: Prompts
+    repeat: Prompts = ()
+    any: Name | None = None
+    silent: Name | None = None
+    wait: Annotated[int, Field(ge=1, le=60)] | None = None
+
+
+class CollectNode(_Model):
+    """Asks for a number or for six digits. `wrong` has a sentence for each way in which the entry can be malformed."""
+
+    kind: Literal["collect"]
+    entry: Literal["number", "password"]
+    say: Prompts
+    repeat: Prompts = ()
+    help: Prompts = ()
+    kept: Prompts = ()
+    wrong: dict[Name, PromptId]
+    outcomes: dict[Name, Name]
+
+
+class LookupNode(_Model):
+    """Asks a named lookup; every outcome that the lookup declares leads to a node."""
+
+    kind: Literal["lookup"]
+    call: Name
+    outcomes: dict[Name, Name]
+
+
+class CallNode(_Model):
+    """Enters another flow and goes on where that flow's outcome leads."""
+
+    kind: Literal["call"]
+    flow: Name
+    returns: dict[Name, Name]
+
+
+class ReturnNode(_Model):
+    """Leaves this flow with an outcome, back to the node that called it."""
+
+    kind: Literal["return"]
+    outcome: Name
+
+
+class TransferNode(_Model):
+    """Says prompts and connects the caller with a human of the hotline's group."""
+
+    kind: Literal["transfer"]
+    group: Name
+    say: Prompts
+    outcomes: dict[Literal["answered", "busy", "no_answer", "failed", "off_duty"], Name]
+
+
+class HangupNode(_Model):
+    """Says prompts and hangs up."""
+
+    kind: Literal["hangup"]
+    say: Prompts = ()
+
+
+Node = Annotated[
+    SayNode | MenuNode | CollectNode | LookupNode | CallNode | ReturnNode | TransferNode | HangupNode,
+    Field(discriminator="kind"),
+]
+
+
+class Flow(_WithKeys):
+    """One flow file. `keys` hold in every menu of this flow and of the flows it calls; so does `lost`."""
+
+    flow: Name
+    start: Name
+    lost: Name | None = None
+    nodes: dict[Name, Node]
+
+
+# --- hotlines.yaml ---------------------------------------------------------------------------------------------------
+
+Texts = dict[Lang, Annotated[str, StringConstraints(min_length=1, max_length=200)]]
+PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
+SipAddress = Annotated[str, StringConstraints(pattern=r"^sip:[A-Za-z0-9._-]+@[A-Za-z0-9.-]+(:[0-9]{1,5})?$")]
+
+
+class AgentGroup(_Model):
+    """The humans behind key 0: the only numbers ever dialled for a transfer, and their hours in words."""
+
+    numbers: tuple[PhoneNumber | SipAddress, ...] = Field(default=(), strict=False)
+    ring_seconds: Annotated[int, Field(ge=5, le=120)] = 30
+    hours: Texts
+
+
+class Limits(_Model):
+    """How much a caller may try. The defaults are the ministry's; a hotline may be stricter."""
+
+    silences: Annotated[int, Field(ge=1, le=3)] = 3
+    wrong_keys: Annotated[int, Field(ge=1, le=3)] = 3
+    failed_per_call: Annotated[int, Field(ge=1, le=3)] = 3
+    failed_per_account_a_day: Annotated[int, Field(ge=1, le=5)] = 5
+    key_turns: Annotated[int, Field(ge=10, le=60)] = 60
+    key_minutes: Annotated[int, Field(ge=1, le=15)] = 15
+
+
+class Hotline(_Model):
+    """One number that can be dialled."""
+
+    name: Texts
+    region: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
+    languages: tuple[Lang, ...] = Field(min_length=1, strict=False)
+    flow: Name
+    agents: dict[Name, AgentGroup] = {}
+    limits: Limits = Limits()
+
+    def facts(self, lang: str) -> dict[str, str]:
+        """Give what every prompt of this hotline may say: its name, and the hours of its general agents."""
+        group = self.agents.get("general")
+        names, hours = cast("dict[str, str]", self.name), cast("dict[str, str]", group.hours if group else {})
+        return {"hotline": names.get(lang, ""), "hours": hours.get(lang, "")}
+
+
+SixDigits = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
+
+
+class Hotlines(_Model):
+    """hotlines.yaml: the hotlines by a short name, the numbers that lead to them, and the one for all other numbers."""
+
+    default: Name
+    numbers: dict[Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{3,15}$")], Name] = {}
+    weak_passwords: tuple[SixDigits, ...] = Field(default=(), strict=False)
+    hotlines: dict[Name, Hotline]

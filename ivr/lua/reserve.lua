@@ -1,0 +1,33 @@
+-- Reserve one place in a sliding window. KEYS: the counter. ARGV: what is counted once however often it comes ('' for
+-- every reservation by itself), reservation, limit, window in ms, ms to keep the counter after it.
+-- Nothing but what lies behind the window is dropped: entries from a clock that went back since still count.
+local key, group, limit, window = KEYS[1], ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
+local member = group .. '/' .. ARGV[2]
+local now = now_ms()
+local oldest = now - window
+local counted, known = 0, false
+if group == '' then
+  counted = redis.call('ZCOUNT', key, string.format('(%.0f', oldest), '+inf')
+else
+  local seen = {}
+  for _, other in ipairs(redis.call('ZRANGEBYSCORE', key, string.format('(%.0f', oldest), '+inf')) do
+    local of = other:match('^([^/]*)/') or other
+    if not seen[of] then
+      seen[of] = true
+      counted = counted + 1
+    end
+  end
+  known = seen[group]
+end
+local since = redis.call('ZSCORE', key, member)
+if since and tonumber(since) > oldest then return {1, counted} end
+if not known then
+  if counted >= limit then return {0, counted} end
+  counted = counted + 1
+end
+redis.call('ZADD', key, string.format('%.0f', now), member)
+redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', oldest))
+local keep = string.format('%.0f', window + tonumber(ARGV[5]))
+redis.call('PEXPIRE', key, keep, 'NX')
+redis.call('PEXPIRE', key, keep, 'GT')
+return {1, counted}

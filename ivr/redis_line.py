@@ -1,0 +1,93 @@
+"""The line to Redis: how it is reached, how long anybody waits for it, and what is raised when it does not answer."""
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import BlockingConnectionPool, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.maint_notifications import MaintNotificationsConfig
+
+Answer = TypeVar("Answer")
+
+PATIENCE = 0.25
+"""Seconds that one step may take in all; also the time-out of each read, write and connect under it."""
+
+LUA = Path(__file__).with_name("lua")
+
+
+class StoreAway(Exception):  # noqa: N818 - named for what the caller's side sees, not for its kind
+    """Redis did not confirm a step in time: it may or may not have happened. The message is one sentence."""
+
+
+def connect(url: str, *, patience: float = PATIENCE, connections: int = 64) -> Redis:
+    """Make a client for ``redis://``, ``rediss://`` or ``unix://`` (nothing is sent yet).
+
+    Raises ValueError with a sentence, without the URL itself (it may hold a password), where the URL cannot be used.
+    The server must be Valkey, or Redis 7.0 or later.
+    """
+    scheme = url.partition("://")[0]
+    if scheme in ("redis+sentinel", "redis+cluster"):
+        # The one place where Sentinel and Cluster are to be built: every script already keeps to one slot.
+        raise ValueError(f"IVR_REDIS_URL: {scheme}:// cannot be used yet; expected redis://, rediss:// or unix://.")
+    try:
+        options: dict[str, Any] = dict(parse_url(url))
+    except (ValueError, TypeError):
+        raise ValueError(
+            "IVR_REDIS_URL is not a Redis URL; expected redis://host:port/0, rediss://host:port/0 or unix:///path."
+        ) from None
+    options |= {
+        "decode_responses": False,
+        "socket_timeout": patience,
+        "socket_connect_timeout": patience,
+        "health_check_interval": 30,
+        # A step is sent again only where the connection broke, and once: each script recognises its own repetition.
+        "retry": Retry(NoBackoff(), 1, (RedisConnectionError,)),
+        "protocol": 2,
+        "driver_info": None,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
+    pool = BlockingConnectionPool(max_connections=connections, timeout=patience, **options)
+    return Redis.from_pool(pool)
+
+
+class RedisLine:
+    """Runs steps on Redis, each within a deadline, and turns whatever goes wrong into `StoreAway`."""
+
+    def __init__(self, redis: Redis, *, deadline: float = PATIENCE) -> None:
+        self._redis = redis
+        self._deadline = deadline
+        self._running: set[asyncio.Future[Any]] = set()
+
+    def script(self, name: str) -> AsyncScript:
+        """Read ``lua/<name>.lua``; it is sent to the server when the server does not know it."""
+        text = (LUA / "prelude.lua").read_text("utf-8") + (LUA / f"{name}.lua").read_text("utf-8")
+        return self._redis.register_script(text)
+
+    async def ask(self, step: Awaitable[Answer]) -> Answer:
+        """Run a step and give its answer; raises StoreAway after the deadline or at any error of Redis.
+
+        Who waits may be cancelled, the step never is: a connection on which a request was left half-way would hand
+        its answer to the next request, of another call. The step ends by itself by the time-outs of the connection.
+        """
+        task = asyncio.ensure_future(step)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        done, _ = await asyncio.wait({task}, timeout=self._deadline)
+        if not done:
+            raise StoreAway(f"Redis did not answer within {self._deadline:g} s.")
+        try:
+            return task.result()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StoreAway(f"Redis did not do what it was asked: {type(error).__name__}: {error}") from error
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # asked for, or asyncio would log it where nobody waits for the step any more

@@ -1,0 +1,194 @@
+"""Seal what leaves the process: tokens in URLs, values in Redis, and names that must not tell whom they stand for."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from msgspec import Struct
+
+from ivr.call import Session
+
+SECRET_BYTES = 32
+LONGEST_TOKEN = 1024
+COMPRESS_ABOVE = 200
+PLAIN, DEFLATED = b"\x01", b"\x02"
+"""First byte of a sealed value: the version of the form, and whether it is compressed. Authenticated with the rest."""
+
+_HEADER = 1 + 4
+_NONCE = 12
+_TAG = 16
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Position(Struct, frozen=True, array_like=True):
+    """Where a call stands, as its next URL tells it: nothing personal, no facts, never "verified".
+
+    ``turn`` is the turn that the URL is for, one after the turn that handed it out; ``started`` is ms since 1970.
+    """
+
+    turn: int
+    version: str
+    stack: tuple[tuple[str, str], ...]
+    lang: str
+    slow: bool
+    silences: int
+    wrongs: int
+    failed: int
+    key_turns: int
+    key_ms: int
+    hotline: str
+    started: int
+
+
+def position_of(session: Session) -> Position:
+    """Take the position of the turn after the session's own."""
+    return Position(
+        turn=session.turn + 1,
+        version=session.version,
+        stack=session.stack,
+        lang=session.lang,
+        slow=session.slow,
+        silences=session.silences,
+        wrongs=session.wrongs,
+        failed=session.failed,
+        key_turns=session.key_turns,
+        key_ms=session.key_ms,
+        hotline=session.hotline,
+        started=session.started,
+    )
+
+
+def session_from(position: Position) -> Session:
+    """Make the session that awaits the position's turn: unverified, without kept digits, number and answers."""
+    return Session(
+        turn=position.turn - 1,
+        version=position.version,
+        stack=position.stack,
+        lang=position.lang,
+        slow=position.slow,
+        silences=position.silences,
+        wrongs=position.wrongs,
+        failed=position.failed,
+        key_turns=position.key_turns,
+        key_ms=position.key_ms,
+        hotline=position.hotline,
+        started=position.started,
+    )
+
+
+class _Keys(NamedTuple):
+    ident: bytes
+    token: AESSIV
+    value: AESGCM
+    name: bytes
+
+
+class Seals:
+    """Seals under the first secret, opens under every one, so that a secret can be changed while calls go on.
+
+    ``secrets`` are one or two of 32 bytes; raises ValueError otherwise. Associated data bind a token to its kind and
+    call, and a value to what it is and its call: none can be put in another's place.
+    """
+
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        if len(secrets) not in (1, 2) or any(len(secret) != SECRET_BYTES for secret in secrets):
+            raise ValueError(
+                f"IVR_SECRET_KEY: expected one or two secrets of {SECRET_BYTES} bytes, "
+                f"got {len(secrets)} of {', '.join(str(len(secret)) for secret in secrets) or 'no'} bytes."
+            )
+        self._keys = tuple(_keys_of(secret) for secret in dict.fromkeys(secrets))
+
+    def seal_token(self, kind: str, call: str, position: Position) -> str:
+        """Seal a position for a URL (base64url). The same position always gives the same token (AES-SIV)."""
+        sealed = self._keys[0].token.encrypt(msgspec.msgpack.encode(position), _bound("token", kind, call))
+        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+
+    def open_token(self, kind: str, call: str, token: str) -> Position | None:
+        """Open a token of this kind and call; None for anything else, whatever it is."""
+        sealed = _from_base64url(token)
+        if sealed is None or len(sealed) <= _TAG:
+            return None
+        for keys in self._keys:
+            try:
+                return msgspec.msgpack.decode(keys.token.decrypt(sealed, _bound("token", kind, call)), type=Position)
+            except (InvalidTag, msgspec.MsgspecError):
+                continue
+        return None
+
+    def seal(self, data: bytes, *, call: str, what: str) -> bytes:
+        """Seal a value of a call for the store (AES-GCM, random nonce)."""
+        form = PLAIN
+        if len(data) > COMPRESS_ABOVE:
+            form, data = DEFLATED, zlib.compress(data, level=1)
+        keys = self._keys[0]
+        header = form + keys.ident
+        nonce = os.urandom(_NONCE)
+        return header + nonce + keys.value.encrypt(nonce, data, b"\0".join([header, *_bound("value", what, call)]))
+
+    def open(self, sealed: bytes, *, call: str, what: str) -> bytes | None:
+        """Open a value of this call; None where it is foreign, damaged or of a secret that is no longer known."""
+        header, nonce, rest = sealed[:_HEADER], sealed[_HEADER : _HEADER + _NONCE], sealed[_HEADER + _NONCE :]
+        if len(rest) < _TAG or header[:1] not in (PLAIN, DEFLATED):
+            return None
+        for keys in self._keys:
+            if keys.ident != header[1:]:
+                continue
+            try:
+                data = keys.value.decrypt(nonce, rest, b"\0".join([header, *_bound("value", what, call)]))
+                return zlib.decompress(data) if header[:1] == DEFLATED else data
+            except (InvalidTag, zlib.error):
+                continue
+        return None
+
+    def name(self, kind: str, value: str) -> str:
+        """Name something personal without telling it: a keyed HMAC, 22 characters of base64url."""
+        return self.names(kind, value)[0]
+
+    def names(self, kind: str, value: str) -> tuple[str, ...]:
+        """Give the name under every secret, the sealing one first: what was counted before a change still counts."""
+        return tuple(_name(keys.name, kind, value) for keys in self._keys)
+
+
+def _keys_of(secret: bytes) -> _Keys:
+    def derive(label: str, length: int) -> bytes:
+        return HKDF(SHA256(), length, salt=None, info=f"ivr {label} 1".encode()).derive(secret)
+
+    return _Keys(
+        ident=derive("key id", 4),
+        token=AESSIV(derive("token", 64)),
+        value=AESGCM(derive("value", 32)),
+        name=derive("name", 32),
+    )
+
+
+def _bound(*parts: str) -> list[bytes]:
+    # Each part tells its length: joined, no two lists read the same. Lone surrogates are bytes like any other here.
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return [b"%d:%b" % (len(part), part) for part in encoded]
+
+
+def _name(key: bytes, kind: str, value: str) -> str:
+    digest = hmac.new(key, b"".join(_bound(kind, value)), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode("ascii")
+
+
+def _from_base64url(text: str) -> bytes | None:
+    """Decode strictly: one text for one value, so that a token cannot be spelled in two ways."""
+    if len(text) > LONGEST_TOKEN or not _BASE64URL.fullmatch(text):
+        return None
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error:
+        return None
+    return data if base64.urlsafe_b64encode(data).rstrip(b"=") == text.encode("ascii") else None

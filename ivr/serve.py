@@ -1,0 +1,258 @@
+"""The parent of the service: starts the embedded parts and the workers, and stops them in the opposite order."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import SecretStr
+
+from ivr.counters import Counters
+from ivr.datafolder import DataFolder, LocalService
+from ivr.embedded import EmbeddedFailed, EmbeddedValkey
+from ivr.redis_line import StoreAway, connect
+from ivr.seals import Seals
+from ivr.settings import DEMO_ACCOUNT_SID, Settings, SettingsError
+from ivr.supervisor import Child, StartFailed, keep_up, listen, log, probe, web_url
+from ivr.worker import LEAVE_S
+
+_ACCOUNT_LEAVE_S = 3.0
+_EPOCH_TRIES = 20
+_TELL_WHY_EVERY_S = 15.0
+
+
+class Service:
+    """One `ivr serve`: what it is told to embed, and its workers. `up` starts it, `down` stops it.
+
+    `settings` is complete as soon as the object exists: every stand-in for what nobody set is in its place.
+    """
+
+    def __init__(self, settings: Settings, *, host: str, port: int, workers: int) -> None:
+        """Bind the socket and fill in the settings. Raises `SettingsError`; nothing is left behind then."""
+        with contextlib.ExitStack() as undo:
+            self._listener = undo.enter_context(listen(host, port))
+            self._folder = DataFolder(settings.data_dir)
+            self._account_socket: socket.socket | None = None
+            self._valkey: EmbeddedValkey | None = None
+            undo.callback(self._folder.unlock)
+            self._url = web_url(self._listener, host)
+            if not settings.public_url:
+                settings = settings.changed(public_url=self._url)
+            if not settings.account_url:
+                self._account_socket = undo.enter_context(listen("127.0.0.1", 0))
+            self.settings = self._filled(settings)
+            weaknesses = self.settings.weaknesses()
+            if weaknesses:
+                raise SettingsError(*weaknesses)
+            self._probes = [undo.enter_context(listen("127.0.0.1", 0)) for _ in range(workers)]
+            undo.pop_all()
+        self._workers: list[Child] = []
+        self._account: Child | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._life, self._life_end = os.pipe()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.up()
+        except BaseException:
+            await self.down()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.down()
+
+    async def up(self) -> None:
+        """Start everything; returns when calls can come in. Raises `StartFailed` or `EmbeddedFailed`."""
+        if self._account_socket is not None:
+            self._start_account(self._account_socket)
+        if self._valkey is not None:
+            await self._valkey.start()
+            if self._valkey.socket_note:
+                log.info("%s", self._valkey.socket_note)
+            await self._confirm_epoch()
+            self._watch(keep_up("The embedded Valkey", self._valkey_died, self._restart_valkey))
+        for number in range(len(self._probes)):
+            self._start_worker(number)
+            # What keeps one from starting keeps all from starting: it is said once, by the first.
+            await self._unless_failed(self._workers[number].answered() if number == 0 else asyncio.sleep(0))
+        await self._unless_failed(self._all_ready())
+        # Where nothing is embedded the folder may be of no use: the service then just is not found by `ivr call`.
+        with contextlib.suppress(OSError, SettingsError):
+            self._folder.open().announce(self.where())
+
+    async def failure(self) -> None:
+        """Wait until something fails that starting it again will not mend; raises what failed."""
+        await self._unless_failed(asyncio.Event().wait())
+
+    async def down(self) -> None:
+        """Stop the workers, then the account service, then Valkey; each is ended where it does not leave in time."""
+        self._folder.retract()
+        # The workers have the socket as well: it closes with the last of them, and nobody waits in a dead queue.
+        self._listener.close()
+        await asyncio.gather(*(worker.stop(LEAVE_S) for worker in self._workers))
+        if self._account is not None:
+            await self._account.stop(_ACCOUNT_LEAVE_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._valkey is not None:
+            await self._valkey.stop()
+        for sock in (*self._probes, *filter(None, [self._account_socket])):
+            sock.close()
+        for end in (self._life, self._life_end):
+            os.close(end)
+        self._folder.unlock()
+
+    def hurry(self) -> None:
+        """End workers and account service at once, without letting them finish."""
+        for child in (*self._workers, *filter(None, [self._account])):
+            child.send(signal.SIGKILL)
+
+    def reload(self) -> None:
+        """Have the workers read flows and prompts again."""
+        for worker in self._workers:
+            worker.send_when_up(signal.SIGHUP)
+
+    def where(self) -> LocalService:
+        """Return where the service is found, and with whose calls."""
+        demo_account = self.settings.account_url if self._account is not None else ""
+        return LocalService(
+            url=self._url,
+            public_url=self.settings.public_url,
+            account_sid=self.settings.twilio_account_sid,
+            pid=os.getpid(),
+            demo_account_url=demo_account,
+        )
+
+    def _filled(self, settings: Settings) -> Settings:
+        """Return ``settings`` with a stand-in for everything that is unset, made once in the data folder."""
+        needs_folder = not (settings.redis_url and settings.account_url and settings.database_url)
+        if needs_folder or not (settings.auth_tokens and settings.secrets):
+            self._folder.open()
+        if not (settings.redis_url and settings.account_url):
+            self._folder.lock()
+        stand_ins: dict[str, Any] = {}
+        if not settings.auth_tokens:
+            stand_ins["twilio_auth_token"] = SecretStr(self._folder.auth_token())
+        if not settings.twilio_account_sid:
+            stand_ins["twilio_account_sid"] = DEMO_ACCOUNT_SID
+        if not settings.secrets:
+            stand_ins["secret_key"] = SecretStr(self._folder.secret_key())
+        if not settings.database_url:
+            stand_ins["database_url"] = sqlite_url(self._folder.path / "calls.sqlite3")
+        if self._account_socket is not None:
+            stand_ins["account_url"] = web_url(self._account_socket, "127.0.0.1")
+            stand_ins["account_token"] = SecretStr(self._folder.account_token())
+        if settings.redis_url:
+            check_redis_url(settings)
+        else:
+            self._valkey = EmbeddedValkey(self._folder.path / "valkey")
+            stand_ins["redis_url"] = self._valkey.url
+        return settings.filled(**stand_ins)
+
+    def _start_account(self, sock: socket.socket) -> None:
+        env = self.settings.environment(only=("account_url", "account_token", "data_dir"))
+        fds = (sock.fileno(), self._life)
+        arguments = ("account", "serve", "--fd", str(fds[0]), "--life-fd", str(fds[1]))
+        self._account = Child("The demo account service", arguments, env, fds, sock.getsockname()[1])
+        self._watch(self._account.keep())
+
+    def _start_worker(self, number: int) -> None:
+        probed = self._probes[number]
+        fds = (self._listener.fileno(), probed.fileno(), self._life)
+        arguments = ("worker", "--fd", str(fds[0]), "--fd", str(fds[1]), "--life-fd", str(fds[2]))
+        env = self.settings.changed(worker=number).environment()
+        worker = Child(f"Worker {number + 1}", arguments, env, fds, probed.getsockname()[1])
+        self._workers.append(worker)
+        self._watch(worker.keep())
+
+    def _watch(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._failed.done():
+            self._failed.set_exception(error)
+            # Whoever waits gets it raised; a service that is on its way down has nobody waiting.
+            self._failed.exception()
+
+    async def _unless_failed(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Wait for ``work``, or raise as soon as a child has failed for good."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait((task, self._failed), return_when=asyncio.FIRST_COMPLETED)
+            if self._failed.done():
+                self._failed.result()
+            task.result()
+        finally:
+            task.cancel()
+
+    async def _all_ready(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._account is not None:
+            await self._account.answered()
+        tell_at = loop.time() + _TELL_WHY_EVERY_S
+        for worker in self._workers:
+            while (answer := await probe(worker.port, "/readyz")) is None or answer.status != 200:
+                if loop.time() > tell_at:
+                    log.warning(
+                        "%s is not ready yet: %s", worker.name, answer.body if answer else "it does not answer."
+                    )
+                    tell_at = loop.time() + _TELL_WHY_EVERY_S
+                await asyncio.sleep(0.05)
+
+    def _valkey_died(self) -> bool:
+        return self._valkey is not None and self._valkey.poll() is not None
+
+    async def _restart_valkey(self) -> None:
+        if self._valkey is not None:
+            await self._valkey.start()
+            await self._confirm_epoch()
+
+    async def _confirm_epoch(self) -> None:
+        """Confirm the counts of the embedded server: its own file is known here, so nobody else has to."""
+        for left in reversed(range(_EPOCH_TRIES)):
+            try:
+                await confirm_counters(self.settings)
+            except StoreAway as error:
+                if not left:
+                    raise EmbeddedFailed(f"The embedded Valkey did not confirm its counters: {error}") from None
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+
+async def confirm_counters(settings: Settings) -> None:
+    """Confirm that the counters in the store are complete. Raises `SettingsError`, or `StoreAway` where it is away."""
+    check_redis_url(settings)
+    redis = connect(settings.redis_url)
+    try:
+        await Counters(redis, Seals(settings.secrets)).confirm_epoch()
+    finally:
+        await redis.aclose()
+
+
+def check_redis_url(settings: Settings) -> None:
+    """Raise `SettingsError` where the store's URL is of a kind that cannot be used; nothing is sent."""
+    try:
+        connect(settings.redis_url)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of a SQLite file, for the driver that does not block."""
+    from sqlalchemy.engine import URL
+
+    return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+__all__ = ["EmbeddedFailed", "Service", "StartFailed", "check_redis_url", "confirm_counters", "sqlite_url"]

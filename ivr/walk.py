@@ -1,0 +1,213 @@
+"""Walking a flow: from node to node until the call has to wait, saying on the way what the nodes say."""
+
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from ivr import flow as nodes
+from ivr.call import Ask, Dial, End, Facts, Listen, ListenMode, Said, Session, Turn, Utterance
+from ivr.library import Library
+from ivr.prompts import speak
+
+FUSE = 100
+"""Nodes that one step may walk; the lint proves that no flow needs more, the fuse stops what it missed."""
+
+WAITS = {False: (8, 10), True: (12, 15)}
+"""Seconds for the first key and between keys, at normal pace and in slow mode."""
+
+
+class FlowStuckError(RuntimeError):
+    """A step walked too many nodes, or a flow returned to nobody: a fault that the lint should have told."""
+
+
+class Walk:
+    """One step under way: the session as it changes, and what has been said so far. `now` is ms since 1970."""
+
+    def __init__(self, library: Library, session: Session, now: int) -> None:
+        self.library = library
+        self.session = session
+        self.now = now
+        self.hotline = library.hotlines.hotlines[session.hotline]
+        self.say: list[Utterance] = []
+
+    def go(self, name: str, *, secret: str | None = None, personal: bool = False, fresh: bool = False) -> Turn:
+        """Walk from a node of the current flow until the call has to wait. `fresh`: a key led here."""
+        if fresh:
+            self.change(said=(), repeats=0)
+        for _ in range(FUSE):
+            self.change(stack=(*self.session.stack[:-1], (self.session.stack[-1][0], name)))
+            node = self.node()
+            match node:
+                case nodes.SayNode():
+                    self.speak(node.say, lead=True, personal=personal)
+                    name = node.to
+                case nodes.MenuNode() | nodes.CollectNode():
+                    return self.prompt(node)
+                case nodes.LookupNode():
+                    return Turn(tuple(self.say), Ask(node.call, secret))
+                case nodes.CallNode():
+                    name = self.library.flows[node.flow].start
+                    self.change(stack=(*self.session.stack, (node.flow, name)))
+                case nodes.ReturnNode():
+                    self.unwind(len(self.session.stack) - 1)
+                    caller = self.node()
+                    if not isinstance(caller, nodes.CallNode):
+                        raise FlowStuckError(
+                            f"Flow '{self.flow().flow}' has no node that called the flow which returned."
+                        )
+                    name = caller.returns[node.outcome]
+                case nodes.TransferNode():
+                    group = self.hotline.agents.get(node.group)
+                    if group is None or not group.numbers:
+                        name = node.outcomes["off_duty"]
+                        continue
+                    self.speak(node.say)
+                    return Turn(tuple(self.say), Dial(node.group))
+                case nodes.HangupNode():
+                    return self.end(node.say)
+                case _:
+                    assert_never(node)
+        raise FlowStuckError(f"Flow '{self.flow().flow}' walked {FUSE} nodes in one turn; the last one was '{name}'.")
+
+    def enter(self, flow: str) -> Turn:
+        """Begin a flow on top of the stack."""
+        start = self.library.flows[flow].start
+        self.change(stack=(*self.session.stack, (flow, start)))
+        return self.go(start)
+
+    def unwind(self, depth: int) -> None:
+        """Leave all flows above this depth of the stack."""
+        self.change(stack=self.session.stack[:depth])
+
+    def inherited(self, key: str) -> tuple[int, str] | None:
+        """Give the depth and node that a key leads to by the flows on the stack, the innermost first."""
+        for depth in range(len(self.session.stack), 0, -1):
+            name = self.library.flows[self.session.stack[depth - 1][0]].target(key)
+            if name is not None:
+                return depth, name
+        return None
+
+    # --- budgets ---
+
+    def silence(self, instead: tuple[str, ...] = (), facts: Facts | None = None) -> Turn:
+        """Count a silence, slow down and say it again, or `instead` (an unfinished number costs one silence too)."""
+        silences = self.session.silences + 1
+        self.change(silences=silences, slow=True)
+        if silences >= self.hotline.limits.silences:
+            return self.lost("silence.spent")
+        if instead:
+            return self.told(instead, facts=facts)
+        return self.told(("silence.first" if silences == 1 else "silence.again",), also_prompt=True)
+
+    def wrong(self, prompts: tuple[str, ...], *, facts: Facts | None = None, also_prompt: bool = False) -> Turn:
+        """Count a wrong key or a malformed entry and say what was wrong."""
+        wrongs = self.session.wrongs + 1
+        self.change(wrongs=wrongs)
+        if wrongs >= self.hotline.limits.wrong_keys:
+            return self.lost("key.spent")
+        return self.told(prompts, facts=facts, also_prompt=also_prompt)
+
+    def lost(self, phrase: str) -> Turn:
+        """Give up asking: go where the nearest flow up the stack sends callers whose budget is spent."""
+        self.change(silences=0, wrongs=0, kept="", swallow="", said=())
+        for depth in range(len(self.session.stack), 0, -1):
+            name = self.library.flows[self.session.stack[depth - 1][0]].lost
+            if name is not None:
+                self.speak((phrase,))
+                self.unwind(depth)
+                return self.go(name)
+        return self.end((phrase, "goodbye"))
+
+    # --- listening ---
+
+    def prompt(self, node: nodes.MenuNode | nodes.CollectNode, *, long: bool = False) -> Turn:
+        """Say a node's own prompt, long the first time, and listen."""
+        here = ".".join(self.session.stack[-1])
+        first = here not in self.session.heard
+        self.change(heard=self.session.heard | {here})
+        self.speak(node.say if long or first or not node.repeat else node.repeat)
+        return self.listen(node)
+
+    def listen(self, node: nodes.Node) -> Turn:
+        first, between = WAITS[self.session.slow]
+        mode: ListenMode = "key"
+        if isinstance(node, nodes.CollectNode):
+            mode = "number" if node.entry == "number" else "six"
+        elif isinstance(node, nodes.MenuNode) and node.wait:
+            first = node.wait
+        return Turn(tuple(self.say), Listen(mode, first, between))
+
+    def end(self, prompts: tuple[str, ...]) -> Turn:
+        self.change(said=())
+        self.speak(prompts)
+        return Turn(tuple(self.say), End())
+
+    # --- saying ---
+
+    def speak(
+        self, prompts: tuple[str, ...], *, lead: bool = False, personal: bool = False, facts: Facts | None = None
+    ) -> None:
+        """Render prompts now, before later facts change them, and remember them for being heard again."""
+        known = {**self.session.facts, **(facts or {})}
+        for prompt in prompts:
+            names = {name for name, _ in self.library.catalogs[self.session.lang].prompts[prompt].variables}
+            used = {name: known[name] for name in names if name in known}
+            said = Said(prompt, used, lead, personal)
+            self.change(said=(*self.session.said, said))
+            self._voice(said)
+
+    def _voice(self, said: Said) -> None:
+        session = self.session
+        self.say += speak(
+            self.library.catalogs,
+            said.prompt,
+            {**self._hotline_facts(), **said.facts},
+            session.lang,
+            slow=session.slow,
+            offered=self.hotline.languages,
+        )
+
+    def _hotline_facts(self) -> Facts:
+        return self.hotline.facts(self.session.lang)
+
+    def told(self, prompts: tuple[str, ...], *, facts: Facts | None = None, also_prompt: bool = False) -> Turn:
+        """Tell the caller something about the last entry, then listen at the same node, with its prompt if asked."""
+        self.change(said=tuple(one for one in self.session.said if one.lead))
+        self.speak(prompts, facts=facts)
+        node = self.node()
+        if also_prompt and isinstance(node, nodes.MenuNode | nodes.CollectNode):
+            return self.prompt(node)
+        return self.listen(node)
+
+    def hear_again(self) -> Turn:
+        """Give the answer again from its start, then the node's own prompt in its long form."""
+        leads = tuple(one for one in self.session.said if one.lead)
+        self.change(said=leads)
+        for one in leads:
+            self._voice(one)
+        node = self.node()
+        if isinstance(node, nodes.MenuNode | nodes.CollectNode):
+            return self.prompt(node, long=True)
+        return self.go(self.session.stack[-1][1])
+
+    def hear_last(self) -> Turn:
+        """Give what was last said again from its start, to the letter, and listen."""
+        for one in self.session.said:
+            self._voice(one)
+        return self.listen(self.node())
+
+    # --- where the call stands ---
+
+    def flow(self) -> nodes.Flow:
+        return self.library.flows[self.session.stack[-1][0]]
+
+    def node(self) -> nodes.Node:
+        return self.flow().nodes[self.session.stack[-1][1]]
+
+    def change(self, **fields: object) -> None:
+        self.session = replace(self.session, **fields)
+
+    def forget(self, instead: tuple[Said, ...] = ()) -> None:
+        """End the verification: the member, the number, and all that was said about either, go."""
+        said = tuple(one for one in self.session.said if not one.personal)
+        self.change(member=None, credential=None, kept="", facts={}, said=(*instead, *said))

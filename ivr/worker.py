@@ -1,0 +1,101 @@
+"""A child process of the service: accepts on the sockets it inherited, and leaves when told or when its parent dies."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from ivr.settings import Settings
+
+DRAIN_S = 3.0
+"""Seconds for which a worker with real callers still answers, while ``/readyz`` sends the load balancer elsewhere."""
+WORK_S = 12
+"""Seconds in which what has begun may end: a claimed turn is worked on for at most 12 s."""
+LEAVE_S = DRAIN_S + WORK_S + 5
+"""Seconds after which the parent ends a child that was asked to leave."""
+
+_KEEP_ALIVE_S = 75  # longer than the pause between two turns of a caller, so that the carrier's connection is kept
+
+
+class ChildServer(uvicorn.Server):
+    """An HTTP server that drains before it leaves: ``app.state.draining`` is set first, and serving ends later.
+
+    ``life`` is the reading end of a pipe that only the parent can write: its end is the parent's death.
+    """
+
+    def __init__(self, config: uvicorn.Config, state: Any, life: int, drain_s: float) -> None:
+        super().__init__(config)
+        self._state = state
+        self._life = life
+        self._drain_s = drain_s
+        self._leave_at: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start serving, and begin to watch for the parent's death."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._life, self._orphaned)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the server's own signature
+        """Drain at the first request to leave, leave at the second."""
+        if self._leave_at is None and self.started:
+            self._state.draining = True
+            self._leave_at = time.monotonic() + self._drain_s
+        else:
+            self.force_exit = self.should_exit
+            self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell whether it is time to leave."""
+        if self._leave_at is not None and time.monotonic() >= self._leave_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    def _orphaned(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._life)
+        logging.getLogger("ivr.serve").warning("The parent process is gone; this one leaves.")
+        if self._leave_at is None:
+            self.handle_exit(signal.SIGTERM, None)
+
+    def _reload(self) -> None:
+        reload = getattr(self._state, "reload", None)
+        if reload is not None:
+            reload()
+
+
+def serve_app(app: Any, descriptors: Sequence[int], life: int, *, drain_s: float = 0.0) -> None:
+    """Serve ``app`` on inherited listening sockets until told to leave; ends the process with 1 where it cannot start.
+
+    ``app.state.draining`` turns True when the process begins to leave; ``app.state.reload``, where there is one, is
+    called without arguments at SIGHUP and must not block.
+    """
+    app.state.draining = False
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=WORK_S,
+    )
+    os.set_blocking(life, False)
+    ChildServer(config, app.state, life, drain_s).run([socket.socket(fileno=number) for number in descriptors])
+
+
+def run_worker(descriptors: Sequence[int], life: int, settings: Settings) -> None:
+    """Be a worker: build the application from ``settings`` and serve it."""
+    from ivr.app import create_app
+
+    serve_app(create_app(settings), descriptors, life, drain_s=DRAIN_S if settings.production else 0.0)

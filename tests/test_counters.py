@@ -1,0 +1,183 @@
+"""Counters: no more attempts than allowed, whoever asks at the same time, and no lock that ends early."""
+
+import asyncio
+import time
+from collections import Counter
+
+import pytest
+from redis.asyncio import Redis
+
+from ivr.counters import EPOCH, Counters, Refused, Reserved, StoreAway
+from ivr.redis_line import connect
+from ivr.seals import Seals
+
+NEW, OLD = b"n" * 32, b"o" * 32
+SEALS = Seals([NEW])
+DAY = 24 * 3600.0
+
+
+@pytest.fixture
+async def counters(redis: Redis) -> Counters:
+    made = Counters(redis, SEALS)
+    await made.confirm_epoch()
+    return made
+
+
+async def take(
+    counters: Counters, reservation: str, *, value: str = "1101", limit: int = 5, window_s: float = DAY
+) -> Reserved | Refused:
+    return await counters.reserve("account", value, limit=limit, window_s=window_s, reservation=reservation)
+
+
+async def test_a_window_has_as_many_places_as_its_limit(counters: Counters) -> None:
+    taken = [await take(counters, f"r{number}") for number in range(7)]
+    assert taken == [*(Reserved(number) for number in range(1, 6)), Refused(5), Refused(5)]
+    assert await take(counters, "r", value="1102") == Reserved(1)
+    other_kind = await counters.reserve("number", "1101", limit=5, window_s=DAY, reservation="r")
+    assert other_kind == Reserved(1)
+
+
+async def test_many_at_once_on_two_workers_get_no_more_than_the_limit(counters: Counters, valkey_url: str) -> None:
+    async with connect(valkey_url) as other:
+        workers = [counters, Counters(other, SEALS)]
+        done = await asyncio.gather(*(take(workers[number % 2], f"r{number}") for number in range(40)))
+    assert Counter(map(type, done)) == {Reserved: 5, Refused: 35}
+
+
+async def test_the_same_reservation_takes_one_place(counters: Counters) -> None:
+    assert [await take(counters, "r", limit=1) for _ in range(3)] == [Reserved(1)] * 3
+    assert await take(counters, "other", limit=1) == Refused(1)
+
+
+async def test_a_place_given_back_is_free_and_only_that_one(counters: Counters) -> None:
+    await take(counters, "r1", limit=2)
+    await take(counters, "r2", limit=2)
+    for _ in range(2):
+        await counters.give_back("account", "1101", "r1")
+    await counters.give_back("account", "1101", "never")
+    assert await take(counters, "r3", limit=2) == Reserved(2)
+    assert await take(counters, "r4", limit=2) == Refused(2)
+
+
+async def test_places_come_free_when_the_window_has_passed(counters: Counters, redis: Redis) -> None:
+    assert await take(counters, "r1", limit=1, window_s=0.1) == Reserved(1)
+    assert await take(counters, "r2", limit=1, window_s=0.1) == Refused(1)
+    await asyncio.sleep(0.11)
+    assert await take(counters, "r2", limit=1, window_s=0.1) == Reserved(1)
+    assert await redis.zcard(await _only_counter(redis)) == 1
+
+
+async def test_a_refusal_does_not_lengthen_the_lock(counters: Counters, redis: Redis) -> None:
+    await take(counters, "r1", limit=1)
+    before = await redis.zrange(await _only_counter(redis), 0, -1, withscores=True)
+    await take(counters, "r2", limit=1)
+    assert await redis.zrange(await _only_counter(redis), 0, -1, withscores=True) == before
+
+
+async def test_a_clock_that_went_back_never_shortens_a_lock(counters: Counters, redis: Redis) -> None:
+    """What was counted by a clock a year ahead still counts, and the counter keeps the longer of its ends."""
+    await take(counters, "r1")
+    key, year = await _only_counter(redis), 365 * 86_400_000
+    ahead = time.time() * 1000 + year
+    await redis.zadd(key, {f"/a{number}": ahead + number for number in range(4)})
+    await redis.pexpire(key, year)
+    assert await take(counters, "r2") == Refused(5)
+    assert await take(counters, "r2", limit=6) == Reserved(6)
+    assert await redis.pttl(key) > year - 60_000
+
+
+async def test_every_counter_ends_after_its_window(counters: Counters, redis: Redis) -> None:
+    await take(counters, "r1", window_s=10)
+    assert 10_000 < await redis.pttl(await _only_counter(redis)) <= 70_000
+    await take(counters, "r2", window_s=100)
+    assert 100_000 < await redis.pttl(await _only_counter(redis)) <= 160_000
+    await take(counters, "r3", window_s=10)
+    assert 100_000 < await redis.pttl(await _only_counter(redis)) <= 160_000
+
+
+async def test_distinct_accounts_of_a_calling_number_are_counted_once_each(counters: Counters) -> None:
+    async def of(account: str, reservation: str) -> Reserved | Refused:
+        return await counters.reserve("number", "+86138", limit=2, window_s=3600, reservation=reservation, of=account)
+
+    assert [await of("a", f"r{number}") for number in range(4)] == [Reserved(1)] * 4
+    assert await of("b", "r4") == Reserved(2)
+    assert await of("c", "r5") == Refused(2)
+    assert await of("a", "r6") == Reserved(2)
+    await counters.give_back("number", "+86138", "r4", of="a")
+    assert await of("c", "r5") == Refused(2)
+    await counters.give_back("number", "+86138", "r4", of="b")
+    assert await of("c", "r5") == Reserved(2)
+    assert await of("b", "r7") == Refused(2)
+
+
+async def test_nothing_in_redis_tells_whose_counter_it_is(counters: Counters, redis: Redis) -> None:
+    await take(counters, "r", value="110105198503122173")
+    await counters.reserve("number", "+8613812345678", limit=5, window_s=60, reservation="r", of="110105198503122173")
+    keys = [key async for key in redis.scan_iter("ivr:count:*")]
+    assert len(keys) == 2
+    members = [member for key in keys for member in await redis.zrange(key, 0, -1)]
+    for text in (*keys, *members):
+        assert b"110105" not in text
+        assert b"13812345678" not in text
+
+
+async def test_while_a_secret_changes_old_and_new_workers_count_together(redis: Redis) -> None:
+    old, both, new = (Counters(redis, Seals(secrets)) for secrets in ([OLD], [NEW, OLD], [NEW]))
+    await old.confirm_epoch()
+    assert await take(old, "r1", limit=3) == Reserved(1)
+    assert isinstance(await take(both, "r2", limit=3), Reserved)
+    assert await take(old, "r3", limit=3) == Reserved(3)
+    assert await take(both, "r4", limit=3) == Refused(3)
+    assert await take(new, "r5", limit=3) == Reserved(2)
+    await both.give_back("account", "1101", "r2")
+    assert await take(new, "r6", limit=2) == Reserved(2)
+    assert await take(old, "r7", limit=3) == Reserved(3)
+
+
+async def test_a_place_refused_under_one_name_is_not_kept_under_the_other(redis: Redis) -> None:
+    old, both, new = (Counters(redis, Seals(secrets)) for secrets in ([OLD], [NEW, OLD], [NEW]))
+    await old.confirm_epoch()
+    await take(old, "r1", limit=1)
+    assert await take(both, "r2", limit=1) == Refused(1)
+    assert await take(new, "r3", limit=1) == Reserved(1)
+
+
+async def test_distinct_accounts_are_known_under_both_secrets(redis: Redis) -> None:
+    old, both = (Counters(redis, Seals(secrets)) for secrets in ([OLD], [NEW, OLD]))
+    await old.confirm_epoch()
+
+    async def of(counters: Counters, account: str, reservation: str) -> Reserved | Refused:
+        return await counters.reserve("number", "+86138", limit=2, window_s=3600, reservation=reservation, of=account)
+
+    await of(old, "a", "r1")
+    await of(old, "b", "r2")
+    assert isinstance(await of(both, "a", "r3"), Reserved)
+    assert isinstance(await of(both, "c", "r4"), Refused)
+
+
+async def test_without_its_epoch_a_store_grants_nothing(redis: Redis) -> None:
+    counters = Counters(redis, SEALS)
+    assert not await counters.epoch_confirmed()
+    with pytest.raises(StoreAway, match="lost its counts"):
+        await take(counters, "r1")
+    for _ in range(2):
+        await counters.confirm_epoch()
+        assert await counters.epoch_confirmed()
+    assert isinstance(await take(counters, "r2"), Reserved)
+    await redis.flushall()
+    with pytest.raises(StoreAway, match="lost its counts"):
+        await take(counters, "r3")
+    await counters.confirm_epoch()
+    assert await redis.pttl(EPOCH) == -1
+
+
+async def test_a_counter_that_is_none_is_not_confirmed(counters: Counters, redis: Redis) -> None:
+    await take(counters, "r1")
+    await redis.set(await _only_counter(redis), "a string", ex=60)
+    with pytest.raises(StoreAway):
+        await take(counters, "r2")
+
+
+async def _only_counter(redis: Redis) -> str:
+    (key,) = [key async for key in redis.scan_iter("ivr:count:*")]
+    return str(key, "ascii")
