@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from enum import Enum
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
@@ -22,14 +21,6 @@ from ivr.store import CallStore
 
 DRAIN_SECONDS = 12.0
 """A worker that stops lets its work end first; no work takes longer."""
-
-
-class State(Enum):
-    """Where a worker stands."""
-
-    STARTING = "starting"
-    READY = "ready"
-    DRAINING = "draining"
 
 
 def wall_clock() -> int:
@@ -65,15 +56,14 @@ def create_app(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await accounts.open()
-        app.state.standing = State.READY
+        app.state.started = True
         yield
-        app.state.standing = State.DRAINING
         await hotline.drain(DRAIN_SECONDS)
         await accounts.close()
         await redis.aclose()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
-    app.state.standing = State.STARTING
+    app.state.started = app.state.draining = False
     app.state.hotline = hotline
     gate = Gate(
         public_url=settings.public_url,
@@ -88,9 +78,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        standing: State = app.state.standing
-        if standing is not State.READY:
-            return JSONResponse({"status": standing.value}, status_code=503)
+        if app.state.draining or not app.state.started:
+            return JSONResponse({"status": "draining" if app.state.draining else "starting"}, status_code=503)
         reasons = await _degraded(counters)
         return JSONResponse({"status": "ready", "degraded": bool(reasons), "reasons": reasons})
 

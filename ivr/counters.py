@@ -1,7 +1,6 @@
 """Count attempts over all calls and workers: sliding windows with reservations, by the clock of Redis."""
 
-from typing import NamedTuple
-
+from msgspec import Struct
 from redis.asyncio import Redis
 
 from ivr.redis_line import PATIENCE, RedisLine, StoreAway
@@ -15,13 +14,13 @@ EPOCH = "ivr:epoch"
 KEEP_AFTER_S = 60.0
 
 
-class Reserved(NamedTuple):
+class Reserved(Struct, frozen=True):
     """A place is taken; ``taken`` includes it."""
 
     taken: int
 
 
-class Refused(NamedTuple):
+class Refused(Struct, frozen=True):
     """All places of the window are taken; nothing was changed."""
 
     taken: int

@@ -40,7 +40,14 @@ def number_entry(walk: Walk, node: CollectNode, event: Keyed | Silence | Garbled
     entry = (
         Wrong("garbled")
         if isinstance(event, Garbled)
-        else read_number(keys, ended, kept=session.kept, old_form=session.old_form, today=today)
+        else read_number(
+            keys,
+            ended,
+            kept=session.kept,
+            old_form=session.old_form,
+            today=today,
+            as_issued=walk.library.hotlines.issued_with_another_check,
+        )
     )
     match entry:
         case Entered(credential, late_star):

@@ -8,7 +8,7 @@ AGAIN = "again"
 """The one target that is no node: hear again what was just heard. No node may have its name."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
-PromptId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$", max_length=60)]
+PromptId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=60)]
 Key = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#"]
 Lang = Literal["zh", "yue", "en"]
 
@@ -169,10 +169,18 @@ class Hotline(_Model):
 SixDigits = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 
 
+IdNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{17}[0-9X]$")]
+
+
 class Hotlines(_Model):
-    """hotlines.yaml: the hotlines by a short name, the numbers that lead to them, and the one for all other numbers."""
+    """hotlines.yaml: the hotlines by a short name, the numbers that lead to them, and the one for all other numbers.
+
+    `issued_with_another_check` are ID numbers that were issued although their check characters do not compute: whoever
+    has one is not told that a digit is wrong.
+    """
 
     default: Name
     numbers: dict[Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{3,15}$")], Name] = {}
     weak_passwords: tuple[SixDigits, ...] = Field(default=(), strict=False)
+    issued_with_another_check: tuple[IdNumber, ...] = Field(default=(), strict=False)
     hotlines: dict[Name, Hotline]

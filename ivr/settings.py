@@ -108,7 +108,7 @@ class Settings(BaseSettings):
 
     def filled(self, **stand_ins: Any) -> Self:
         """Return a copy in which these settings, unset so far, have the given values and count as stand-ins."""
-        return self.changed(**stand_ins, stand_ins=self.stand_ins | stand_ins.keys())
+        return self.changed(**stand_ins, stand_ins=self.stand_ins.union(stand_ins))
 
     def changed(self, **values: Any) -> Self:
         """Return a copy with these values. The caller vouches for them: nothing is checked again."""

@@ -11,6 +11,7 @@ import re
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
 from redis.asyncio import Redis
 
 from ivr.call import Session
@@ -27,7 +28,7 @@ TOMBSTONE_S = 4 * 3600.0
 _WORD = re.compile(r"[!-~]{1,100}")
 
 
-class Claim(NamedTuple):
+class Claim(Struct, frozen=True):
     """Who works on the turn that is awaited; ``live`` is False once the work can no longer be going on."""
 
     id: str
@@ -35,7 +36,7 @@ class Claim(NamedTuple):
     live: bool
 
 
-class Kept(NamedTuple):
+class Kept(Struct, frozen=True):
     """A call as it was committed last. ``reply`` is None where it was lost, or nothing was committed yet."""
 
     turn: int
@@ -50,14 +51,14 @@ class Kept(NamedTuple):
         return hmac.compare_digest(self.awaited, _digest(token))
 
 
-class Ended(NamedTuple):
+class Ended(Struct, frozen=True):
     """A call that is over; for a short while it still has the reply of the turn that ended it."""
 
     turn: int | None
     reply: bytes | None
 
 
-class Peek(NamedTuple):
+class Peek(Struct, frozen=True):
     """What those need to know who wait for the reply of a claim; ``turn`` is None where there is no call."""
 
     turn: int | None
@@ -65,13 +66,13 @@ class Peek(NamedTuple):
     ended: bool
 
 
-class Committed(NamedTuple):
+class Committed(Struct, frozen=True):
     """The turn is committed; ``failed`` is what now counts as failed credentials of the call."""
 
     failed: int
 
 
-class Lost(NamedTuple):
+class Lost(Struct, frozen=True):
     """Somebody else moved the call (``reply`` is theirs), it ended, or, where ``claimed``, somebody works on it."""
 
     turn: int | None
@@ -80,19 +81,19 @@ class Lost(NamedTuple):
     claimed: bool = False
 
 
-class Claimed(NamedTuple):
+class Claimed(Struct, frozen=True):
     """The work is ours; ``failed`` counts the credential reserved for it."""
 
     failed: int
 
 
-class Busy(NamedTuple):
+class Busy(Struct, frozen=True):
     """Somebody claimed this work already. A dead claim is never taken over: only a commit clears it."""
 
     claim: Claim
 
 
-class Spent(NamedTuple):
+class Spent(Struct, frozen=True):
     """The call has no attempt left; nothing was claimed."""
 
     failed: int

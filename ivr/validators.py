@@ -142,8 +142,10 @@ def _as_id_number(text: str) -> str | None:
     return text[:17] + "X" if text[17] == "0" and _x_computed(text[:17]) else text
 
 
-def _first_fault(id_number: str, today: date) -> WrongReason | None:
+def _first_fault(id_number: str, today: date, as_issued: Collection[str]) -> WrongReason | None:
     """Find the first thing wrong, in the order of the number itself; a caller can look for one thing at a time."""
+    if id_number in as_issued:
+        return None
     if not region_holds(id_number):
         return "region"
     if not birth_holds(id_number, today):
@@ -153,9 +155,9 @@ def _first_fault(id_number: str, today: date) -> WrongReason | None:
     return None
 
 
-def _is_valid_id(text: str, today: date) -> bool:
+def _is_valid_id(text: str, today: date, as_issued: Collection[str]) -> bool:
     id_number = _as_id_number(text)
-    return id_number is not None and _first_fault(id_number, today) is None
+    return id_number is not None and _first_fault(id_number, today, as_issued) is None
 
 
 def _looks_like_old_form(digits: str) -> bool:
@@ -170,11 +172,14 @@ def _looks_like_old_form(digits: str) -> bool:
 _KEYS = re.compile(f"[0-9*]{{0,{MAX_KEYS}}}")
 
 
-def read_number(keys: str, ended: bool, *, kept: str = "", old_form: str = "", today: date) -> NumberEntry:
+def read_number(
+    keys: str, ended: bool, *, kept: str = "", old_form: str = "", today: date, as_issued: Collection[str] = ()
+) -> NumberEntry:
     """Read an entry at the number prompt; it takes an ID number or a card number, told apart by their form.
 
     ``keys`` is what was keyed since the prompt (``0-9*``), ``ended`` whether ``#`` closed it rather than a pause,
-    ``kept`` the digits of an earlier `KeptDigits`, ``old_form`` those of an earlier `Wrong`. Never raises for any keys.
+    ``kept`` the digits of an earlier `KeptDigits`, ``old_form`` those of an earlier `Wrong`. ``as_issued`` are ID numbers that are
+    right although their check characters are not. Never raises for any keys.
     The rules, in their order:
 
     - Kept digits and the entry are read as one. A star is X where it is the last key, exactly 17 digits lie between it
@@ -182,8 +187,8 @@ def read_number(keys: str, ended: bool, *, kept: str = "", old_form: str = "", t
     - Nothing left: only stars wipe what was kept, or go back; digits and then a wipe are ``wiped``; ``#`` alone ends
       what was kept, and is ``empty`` otherwise; no keys at all are silence.
     - An entry that is a valid ID number by itself, in any spelling, replaces what was kept, although the star of an X
-      would wipe it too: the caller started over. The joined keys are never a valid one as well, since no two years from
-      1900 on lie one digit apart.
+      would wipe it too: the caller started over. The joined keys are never a valid one as well: one kept digit more
+      moves the year of birth by one place, and no 19YY or 20YY can be read from there.
     - ``0``, ``00`` and ``000`` (what a wipe left of the entry, if there was one) are the last digits where they
       complete a valid ID number, in any spelling; else they ask for an agent, as 0 does everywhere.
     - All else goes by length; see `_read_length`.
@@ -193,17 +198,17 @@ def read_number(keys: str, ended: bool, *, kept: str = "", old_form: str = "", t
     if not keys:
         if not ended:
             return Nothing()
-        return _read_length(kept, ended, old_form, today) if kept else Wrong("empty")
+        return _read_length(kept, ended, old_form, today, as_issued) if kept else Wrong("empty")
     entry, number = _obey_stars(keys), _obey_stars(kept + keys)
-    if _is_valid_id(entry, today):
+    if _is_valid_id(entry, today, as_issued):
         number = entry
     if not number:
         if keys.strip("*"):
             return Wrong("wiped")
         return Wiped() if kept else Back()
-    if entry in ("0", "00", "000") and not _is_valid_id(number, today):
+    if entry in ("0", "00", "000") and not _is_valid_id(number, today, as_issued):
         return Agent()
-    return _read_length(number, ended, old_form, today)
+    return _read_length(number, ended, old_form, today, as_issued)
 
 
 def _obey_stars(keys: str) -> str:
@@ -212,20 +217,22 @@ def _obey_stars(keys: str) -> str:
     return before + "X" if not last and _x_computed(before) else last
 
 
-def _read_length(number: str, ended: bool, old_form: str, today: date) -> NumberEntry:
+def _read_length(
+    number: str, ended: bool, old_form: str, today: date, as_issued: Collection[str]
+) -> NumberEntry:
     """Read digits, perhaps with a final X, by their length.
 
     - 18, or 17 with an X left out: an ID number and nothing else, so its region, birth date or check character is told.
     - Other 17: one is missing; a pause keeps them.
     - 15 in the form of the ID numbers of before 1999: refused once; the same 15 again are a card, since cards can look
-      so. This comes before keeping 15 digits, so the first 15 of someone born in 2001-2012 are read as the old form.
+      so. This comes before keeping 15 digits, so the first 15 of someone born in 1901-1912 or 2001-2012 are read so.
     - Other 9-16, and 19: a card; but 14-16 that begin like an ID number, birth date included, are kept after a pause.
     - Fewer: kept after a pause. All the rest has the wrong length.
     """
     n = len(number)
     id_number = _as_id_number(number)
     if id_number is not None:
-        fault = _first_fault(id_number, today)
+        fault = _first_fault(id_number, today, as_issued)
         if fault is not None:
             return Wrong(fault, n)
         return Entered(Credential("id_card", id_number), late_star=n == 17 and not ended)

@@ -87,7 +87,7 @@ def test_every_required_field_must_be_there_and_of_its_type(
 def test_an_optional_field_is_left_out_or_of_its_type(
     read: Reader, fields: dict[str, Any], listed: bool, optional: dict[str, Any]
 ) -> None:
-    ((name, value),) = optional.items()
+    name, value = next(iter(optional.items()))
     assert read(wrap(read, {**fields, name: value}, listed)) != read(wrap(read, fields, listed))
     for wrong in (None, 12.5, [value]):
         with pytest.raises(ContractFault, match=name):

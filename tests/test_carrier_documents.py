@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from ivr.carrier.overrides import Retrying, retrying
+from ivr.carrier.overrides import Miss, Retrying, retrying
 from ivr.carrier.say import Say
 from ivr.carrier.twiml import read_document
 from ivr.carrier.verbs import Callee, Dial, Enqueue, Gather, Hangup, Leave, Pause, Play, Queue, Record, Redirect
@@ -207,7 +207,7 @@ ANSWERS = [
     ("xml", 12100, answer(b"<Response><Say>a & b</Say></Response>")),
     ("xml", 12100, answer(b'<Response><Gather timeout="1" timeout="2"/></Response>')),
     ("xml", 12100, answer(b'<!DOCTYPE x [<!ENTITY a "b">]><Response><Say>&a;</Say></Response>')),
-    ("xml", 12100, answer('<?xml version="1.0" encoding="GBK"?><Response/>'.encode())),
+    ("xml", 12100, answer(b'<?xml version="1.0" encoding="GBK"?><Response/>')),
     ("xml", 12100, answer(b"<Response>" + b"<p>" * 500 + b"</p>" * 500 + b"</Response>")),
     ("size", 11750, answer(EXACTLY_64_KB + b" ")),
     ("redirected", 11200, answer(b"", status=307)),
@@ -298,6 +298,6 @@ def test_every_kind_of_value_in_the_vocabulary_is_enforced() -> None:
 
 
 def test_overrides_are_read_from_the_fragment() -> None:
-    everything = frozenset({"connect", "read-timeout", "lost", "4xx", "5xx"})
+    everything: frozenset[Miss] = frozenset({"connect", "read-timeout", "lost", "4xx", "5xx"})
     assert retrying("https://h.example/a#rc=2&rp=all&rt=5000") == Retrying(2, everything, 5.0, 5.0, 15.0)
     assert retrying("https://h.example/a") == Retrying(1, frozenset({"connect"}), 5.0, 15.0, 15.0)

@@ -1,5 +1,6 @@
 """The embedded Valkey: private, on its own folder, keeps its data, and leaves no second server behind."""
 
+import asyncio
 import os
 import signal
 import stat
@@ -63,7 +64,7 @@ async def test_its_data_outlive_a_stop_a_kill_and_a_new_start(own_valkey: Embedd
         if number:
             assert own_valkey.pid
             os.kill(own_valkey.pid, signal.SIGKILL)
-            os.waitid(os.P_PID, own_valkey.pid, os.WEXITED | os.WNOWAIT)
+            await asyncio.to_thread(os.waitid, os.P_PID, own_valkey.pid, os.WEXITED | os.WNOWAIT)
         else:
             await own_valkey.stop()
             assert own_valkey.poll() == -1

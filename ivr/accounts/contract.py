@@ -264,12 +264,12 @@ def _reader(shape: TypeAdapter[T]) -> Callable[[bytes], T]:
         try:
             # msgspec is strict where the standard library is not: no NaN, no lone surrogate, UTF-8 only.
             return shape.validate_python(msgspec.json.decode(raw), context=_FROM_THE_WIRE)
-        except (msgspec.DecodeError, RecursionError):
-            fault = "expected JSON"
         except ValidationError as problem:
             first = problem.errors(include_input=False, include_context=False, include_url=False)[0]
             where = ".".join(str(step) for step in first["loc"])
             fault = f"{where or 'the answer'}: {first['type']}"
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            fault = "expected JSON"
         # Raised out here so that no exception with the caller's data in it hangs on to this one.
         raise ContractFault(fault)
 

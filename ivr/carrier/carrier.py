@@ -102,9 +102,13 @@ class Carrier:
         """Return a call that has not rung yet; useful where even a rejected call is to be looked at."""
         return Call(self, from_ or self.from_, to or self.to, parent=parent)
 
-    def resolve(self, url: str, current: str | None = None) -> str:
+    def route(self, path: str) -> str:
+        """Return the public URL of one of the hotline's own routes, such as its voice URL; a full URL stays."""
+        return self.public_url + path if path.startswith("/") else path
+
+    def resolve(self, url: str, current: str) -> str:
         """Return the full public URL of a URL or relative reference found in the document ``current``."""
-        return urljoin(current or self.public_url + "/", url)
+        return urljoin(current, url)
 
     async def post(
         self, url: str, params: Form, *, sign: bool = True, headers: Mapping[str, str] | None = None
@@ -114,7 +118,7 @@ class Carrier:
         ``params`` are fields, pairs (a name may come twice) or the bytes of a body as they go out. ``headers`` replace
         those of the carrier by name; an empty value takes a header away.
         """
-        full = self.resolve(url)
+        full = self.route(url)
         rules = retrying(full) if "#" in full else Retrying(retries=0)
         form = params if isinstance(params, bytes) else encode(params)
         return await self.exchange(full, form, rules, self.headers(full, form, signed=sign) | dict(headers or {}))

@@ -103,7 +103,7 @@ class Call:
     async def ring(self, path: str) -> list[Heard]:
         """Post the first webhook and play the call until it waits for the caller."""
         mark = self._act()
-        await self.request(self.carrier.resolve(path), {}, self.context)
+        await self.request(self.carrier.route(path), {}, self.context)
         return await self._play_on(mark)
 
     async def press(self, keys: str, *, at: float | None = None) -> list[Heard]:
@@ -253,7 +253,7 @@ class Call:
             return
         exchange, verbs, code = await self.fetch(full, params, context)
         if verbs is None and self.carrier.fallback and context != "whisper":
-            fallback = self.carrier.resolve("/twilio/fallback")
+            fallback = self.carrier.route("/twilio/fallback")
             error = {"ErrorCode": str(code), "ErrorUrl": exchange.url}
             full, context = fallback, "call"
             bridge.forget(self)
@@ -283,7 +283,7 @@ class Call:
         self.ended, self.waiting, self.gather, self.recording = True, "", None, None
         await bridge.hung_up(self)
         if self.carrier.status_callbacks and self.context == "call":
-            await self.report_status(self.carrier.resolve("/twilio/status"), status)
+            await self.report_status(self.carrier.route("/twilio/status"), status)
 
     async def report_status(self, url: str, status: str) -> None:
         """Post a status callback of this call."""

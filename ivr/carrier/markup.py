@@ -22,6 +22,9 @@ class Node:
     def elements(self) -> list["Node"]:
         return [child for child in self.children if isinstance(child, Node)]
 
+    def all_text(self) -> str:
+        return "".join(child if isinstance(child, str) else child.all_text() for child in self.children)
+
     def text(self) -> str:
         return "".join(child for child in self.children if isinstance(child, str))
 

@@ -133,6 +133,8 @@ async def _goodbye(call: Call, screen: "Screen") -> None:
 
 
 def _verdict(call: Call, screen: "Screen") -> int:
+    # Where an answer was rejected, what was heard up to there has not been printed yet.
+    screen.hears(call.heard[screen.heard :])
     for warning in call.warnings:
         screen.warning(warning)
     for violation in call.violations:
@@ -144,6 +146,7 @@ class Screen:
     """Prints a call: coloured on a terminal, plain lines elsewhere."""
 
     def __init__(self, out: TextIO) -> None:
+        self.heard = 0
         self._console = Console(file=out, highlight=False, markup=False, soft_wrap=not out.isatty())
 
     def dials(self, call: Call) -> None:
@@ -153,6 +156,7 @@ class Screen:
         self._line("keys", "(silence)" if press == SILENCE else press, "bold green")
 
     def hears(self, heard: list[Heard]) -> None:
+        self.heard += len(heard)
         for sentence in heard:
             language = sentence.lang or "audio"
             pace = ", slow" if sentence.slow else ""

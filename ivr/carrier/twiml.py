@@ -67,6 +67,8 @@ def _clean(node: Node, allowed: list[str], context: Context, report: Report) -> 
                 )
         elif child.name not in VOCABULARY.elements or child.name == "Response":
             report("element", f"<{child.name}> in line {child.line} is unknown to the carrier.")
+            if node.name in _TEXT:
+                kept.append(child.all_text())
         elif child.name not in allowed:
             where = f"inside <{node.name}>" + ("" if context == "call" else f" of a {context} document")
             report("nesting", f"<{child.name}> in line {child.line} is not allowed {where}.")
@@ -181,7 +183,8 @@ def _dial(node: Node, report: Report) -> Dial | None:
         else:
             targets.append(Callee(name, given.get("url"), given.get("statusCallback")))
     if not targets:
-        report("text", f"<Dial> in line {node.line} has nobody to dial.")
+        if not node.children:
+            report("text", f"<Dial> in line {node.line} has nobody to dial.")
         return None
     given = node.attributes
     timeout, limit = _number(node, "timeout", 30), _number(node, "timeLimit", 14_400)

@@ -16,7 +16,7 @@ from typer import echo
 from ivr import urls
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.phone import parse_keys, run_interactive, run_script
-from ivr.commands.serving import failed, log_to_stderr, read_settings
+from ivr.commands.serving import failed, read_settings, settle_in
 from ivr.datafolder import DataFolder, LocalService
 from ivr.embedded import EmbeddedFailed
 from ivr.serve import Service
@@ -40,7 +40,7 @@ def call(*, keys: str | None, url: str | None, to: str, from_: str) -> int:
         target = url and urls.web_address(url)
     except ValueError as error:
         raise SettingsError(str(error) if url is None or "--keys" in str(error) else f"--url: {error}.") from None
-    log_to_stderr()
+    settle_in()
     try:
         return asyncio.run(_call(read_settings(), keys, target, to, from_))
     except (StartFailed, EmbeddedFailed) as error:

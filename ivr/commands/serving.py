@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from typer import echo
@@ -27,15 +28,16 @@ def read_settings() -> Settings:
     return Settings.read()
 
 
-def log_to_stderr(level: int = logging.INFO) -> None:
-    """Show what the processes have to say, a line each, on standard error."""
+def settle_in(level: int = logging.INFO) -> None:
+    """Show what the process has to say on standard error, a line each; keep what it writes from everybody else."""
+    os.umask(0o077)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("ivr.serve").setLevel(level)
 
 
 def serve(host: str, port: int, workers: int) -> int:
     """Run the service until it is told to leave; return the exit status."""
-    log_to_stderr()
+    settle_in()
     settings = read_settings()
     return asyncio.run(_serve(settings, host, port, workers))
 
@@ -103,7 +105,7 @@ def _terminal_is_there() -> bool:
 def welcome(service: Service) -> None:
     """Tell that calls can come in, where, and in a demo how to make one."""
     settings = service.settings
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     # A closed pipe or terminal on the other side is no reason to stop answering calls.
     with suppress(OSError):
         console.print(f"[bold]The hotline is ready[/] at {service.where().url}")
@@ -130,11 +132,11 @@ def example() -> str:
 def _members() -> Table:
     from ivr.accounts.reference.members import SAMPLE_MEMBERS
 
-    table = Table(title="Sample members", title_justify="left")
+    table = Table(title="Sample members", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("ID number", no_wrap=True)
     table.add_column("or card", no_wrap=True)
     table.add_column("password", no_wrap=True)
-    table.add_column("who", min_width=30)
+    table.add_column("who")
     for member in SAMPLE_MEMBERS:
         table.add_row(member.id_number, member.card_number or "", member.pin, member.story)
     return table
@@ -142,7 +144,7 @@ def _members() -> Table:
 
 def worker(descriptors: Sequence[int], life: int) -> int:
     """Be a worker of `ivr serve`, with the settings and sockets that it hands over."""
-    log_to_stderr()
+    settle_in()
     settings = Settings.read(env_file=None)
     from ivr.library import LibraryError
 
@@ -158,7 +160,7 @@ def account_serve(descriptor: int | None, life: int | None, host: str, port: int
     """Be the reference account service: on a socket of `ivr serve`, or alone."""
     from ivr.accounts.reference import create_reference
 
-    log_to_stderr()
+    settle_in()
     alone = descriptor is None or life is None
     settings = read_settings() if alone else Settings.read(env_file=None)
     folder = DataFolder(settings.data_dir).open()

@@ -193,7 +193,7 @@ SAMPLE_MEMBERS: Final[tuple[Sample, ...]] = (
         by_telephone=False, balance="555.05", actual=60,
     ),
     Sample(
-        story="no registered mobile",
+        story="normal password, but no mobile is registered",
         id_number="360102199704020239", pin="764031", card_number="2306172845", surname="涂", region="360100",
         mobile=False, balance="3.00", actual=20, unpaid=("pending",),
     ),
