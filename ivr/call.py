@@ -107,11 +107,23 @@ class End(NamedTuple):
 Next = Listen | Ask | Dial | Wait | End
 
 
+class Edge(NamedTuple):
+    """A way that was walked: out of a node by a key, an outcome, or what else leads on.
+
+    Without a node it is an edge of the flow itself: a key that holds in all its menus, or ``lost``.
+    """
+
+    flow: str
+    node: str
+    via: str
+
+
 class Turn(NamedTuple):
-    """Say things, then do exactly one thing."""
+    """Say things, then do exactly one thing. `path` is how the call came here since the event."""
 
     say: tuple[Utterance, ...]
     next: Next
+    path: tuple[Edge, ...] = ()
 
 
 # --- what is kept of a call between turns ---------------------------------------------------------------------------

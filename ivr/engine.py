@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import assert_never
 
 from ivr import flow as nodes
-from ivr.call import Answered, DialEnded, Event, Garbled, Keyed, NoAnswer, Said, Session, Silence, Started, Turn
+from ivr.call import Answered, DialEnded, Edge, Event, Garbled, Keyed, NoAnswer, Said, Session, Silence, Started, Turn
 from ivr.entries import number_entry, six_entry
 from ivr.flow import AGAIN
 from ivr.library import Library
@@ -78,6 +78,7 @@ def _answered(walk: Walk, event: Answered) -> Turn:
         walk.change(member=event.member)
     if event.facts:
         walk.change(facts={**walk.session.facts, **event.facts})
+    walk.leave(event.outcome)
     return walk.go(node.outcomes[event.outcome], personal=event.personal)
 
 
@@ -86,6 +87,7 @@ def _dial_ended(walk: Walk, event: DialEnded) -> Turn:
     if not isinstance(node, nodes.TransferNode):
         return walk.hear_again()
     walk.change(last_at=walk.now, said=())
+    walk.leave(event.outcome)
     return walk.go(node.outcomes[event.outcome])
 
 
@@ -145,19 +147,29 @@ def _key(event: Keyed) -> str:
 
 def _menu_key(walk: Walk, node: nodes.MenuNode, event: Input) -> Turn:
     if isinstance(event, Silence):
-        return walk.go(node.silent) if node.silent else walk.silence()
+        if not node.silent:
+            return walk.silence()
+        walk.leave("silent")
+        return walk.go(node.silent)
     key = _key(event) if isinstance(event, Keyed) else ""
     walk.change(swallow="" if key in ("", "#") else "#")
-    own = node.target(key) or (node.any if len(key) == 1 else None)
-    target = (len(walk.session.stack), own) if own else walk.inherited(key)
+    own = node.target(key)
+    if own or (node.any and len(key) == 1):
+        walk.leave(key if own else "any")
+        return _led(walk, own or str(node.any))
+    target = walk.inherited(key)
     if target is None:
         return walk.wrong(("key.wrong",), also_prompt=True)
-    walk.change(silences=0, wrongs=0)
     depth, name = target
-    if name == AGAIN:
-        return _again(walk)
-    walk.unwind(depth)
-    return walk.go(name, fresh=True)
+    if name != AGAIN:
+        walk.unwind(depth)
+    walk.path.append(Edge(walk.session.stack[depth - 1][0], "", key))
+    return _led(walk, name)
+
+
+def _led(walk: Walk, name: str) -> Turn:
+    walk.change(silences=0, wrongs=0)
+    return _again(walk) if name == AGAIN else walk.go(name, fresh=True)
 
 
 def _again(walk: Walk) -> Turn:

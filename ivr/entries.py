@@ -104,6 +104,7 @@ def _keyed(walk: Walk, event: Keyed | Silence | Garbled) -> tuple[str, bool]:
 
 def _go_on(walk: Walk, node: CollectNode, outcome: str, secret: str | None = None) -> Turn:
     walk.change(silences=0, wrongs=0, kept="")
+    walk.leave(outcome)
     return walk.go(node.outcomes[outcome], secret=secret, fresh=True)
 
 
@@ -113,10 +114,12 @@ def _agent(walk: Walk, node: CollectNode, otherwise: str) -> Turn:
         return _wrong(walk, node, otherwise)
     walk.change(silences=0, wrongs=0, kept="")
     walk.unwind(target[0])
+    walk.leave("0", node="")
     return walk.go(target[1], fresh=True)
 
 
 def _wrong(walk: Walk, node: CollectNode, reason: str, n: int = 0) -> Turn:
     """Say where the entry went wrong; from the second time on with the help that the node has."""
     help_ = node.help if walk.session.wrongs else ()
+    walk.leave(f"wrong {reason}")
     return walk.wrong((node.wrong[reason], *help_), facts={"n": str(n)})

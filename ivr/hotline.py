@@ -218,14 +218,14 @@ class Hotline:
     async def _inline(self, call: Call, session: Session, event: Event) -> tuple[Session, Turn]:
         """Step until the call waits for something outside this process, answering what can be answered inside."""
         library = self.library
-        say: tuple[Utterance, ...] = ()
+        so_far = Turn((), End())
         if not session.stack:
             event = Started()
         while True:
             session, turn = step(library, session, event, self.desk.now())
-            say += turn.say
+            so_far = _joined(so_far, turn)
             if not isinstance(turn.next, Ask) or (DECLARED[turn.next.lookup].remote and not session.public):
-                return session, Turn(say, turn.next)
+                return session, so_far
             event = await self._ask(call, session, turn.next, self._clock() + WORK_SECONDS)
 
     async def _ask(self, call: Call, session: Session, ask: Ask, until: float, *, spent: bool = False) -> Answered:
@@ -313,7 +313,7 @@ class Hotline:
         """Ask until the call waits for the caller again, then commit on the claim."""
         until = self._clock() + WORK_SECONDS
         library = self.library
-        say = turn.say
+        so_far = turn
         give_back = False
         while isinstance(turn.next, Ask):
             ask = turn.next
@@ -324,9 +324,9 @@ class Hotline:
             if answered.outcome in declared.refusals:
                 await self._refusal_step(one.arrived)
             session, turn = step(library, session, answered, self.desk.now())
-            say += turn.say
+            so_far = _joined(so_far, turn)
         try:
-            return await self._commit(one, session, Turn(say, turn.next), claim=claim_id, give_back=give_back)
+            return await self._commit(one, session, so_far, claim=claim_id, give_back=give_back)
         except StoreAway:
             # Whatever was found out may not be told: without a commit it could be told twice.
             return await self._without_store(one.call, position_of(one.before), one.event)
@@ -403,6 +403,10 @@ class Hotline:
             hotline = self.library.hotlines.hotlines[session.hotline]
             group = hotline.agents.get(turn.next.group)
         return self.write(Page(turn, token, "turn", group))
+
+
+def _joined(one: Turn, then: Turn) -> Turn:
+    return Turn(one.say + then.say, then.next, one.path + then.path)
 
 
 def _with_a_human(library: Library, position: Position) -> bool:

@@ -38,7 +38,7 @@ class StartFailed(Exception):  # noqa: N818 - reads as what happened
 
 
 class Answer(NamedTuple):
-    """What a probe got: HTTP status and the beginning of the body."""
+    """What a probe got: HTTP status and body."""
 
     status: int
     body: str
@@ -79,9 +79,7 @@ async def probe(port: int, path: str) -> Answer | None:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
                 writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
-                head, _, body = (await reader.read(4096)).partition(b"\r\n\r\n")
-                if not body:
-                    body = await reader.read(4096)
+                head, _, body = (await reader.read()).partition(b"\r\n\r\n")
             finally:
                 writer.close()
             return Answer(int(head.split(b" ", 2)[1]), body.decode("utf-8", "replace"))

@@ -5,7 +5,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from ivr import flow as nodes
-from ivr.call import Ask, Dial, End, Facts, Listen, ListenMode, Said, Session, Turn, Utterance
+from ivr.call import Ask, Dial, Edge, End, Facts, Listen, ListenMode, Next, Said, Session, Turn, Utterance
 from ivr.library import Library
 from ivr.prompts import speak
 
@@ -29,6 +29,16 @@ class Walk:
         self.now = now
         self.hotline = library.hotlines.hotlines[session.hotline]
         self.say: list[Utterance] = []
+        self.path: list[Edge] = []
+
+    def leave(self, via: str, *, node: str | None = None) -> None:
+        """Note the edge by which the current node (or, as '', the current flow) is left."""
+        flow, here = self.session.stack[-1]
+        self.path.append(Edge(flow, here if node is None else node, via))
+
+    def turn(self, what: Next) -> Turn:
+        """Close the step: all that was said, the one thing that is done, and the way here."""
+        return Turn(tuple(self.say), what, tuple(self.path))
 
     def go(self, name: str, *, secret: str | None = None, personal: bool = False, fresh: bool = False) -> Turn:
         """Walk from a node of the current flow until the call has to wait. `fresh`: a key led here."""
@@ -40,11 +50,12 @@ class Walk:
             match node:
                 case nodes.SayNode():
                     self.speak(node.say, lead=True, personal=personal)
+                    self.leave("to")
                     name = node.to
                 case nodes.MenuNode() | nodes.CollectNode():
                     return self.prompt(node)
                 case nodes.LookupNode():
-                    return Turn(tuple(self.say), Ask(node.call, secret))
+                    return self.turn(Ask(node.call, secret))
                 case nodes.CallNode():
                     name = self.library.flows[node.flow].start
                     self.change(stack=(*self.session.stack, (node.flow, name)))
@@ -55,14 +66,16 @@ class Walk:
                         raise FlowStuckError(
                             f"Flow '{self.flow().flow}' has no node that called the flow which returned."
                         )
+                    self.leave(node.outcome)
                     name = caller.returns[node.outcome]
                 case nodes.TransferNode():
                     group = self.hotline.agents.get(node.group)
                     if group is None or not group.numbers:
+                        self.leave("off_duty")
                         name = node.outcomes["off_duty"]
                         continue
                     self.speak(node.say)
-                    return Turn(tuple(self.say), Dial(node.group))
+                    return self.turn(Dial(node.group))
                 case nodes.HangupNode():
                     return self.end(node.say)
                 case _:
@@ -115,6 +128,7 @@ class Walk:
             if name is not None:
                 self.speak((phrase,))
                 self.unwind(depth)
+                self.leave("lost", node="")
                 return self.go(name)
         return self.end((phrase, "goodbye"))
 
@@ -135,12 +149,12 @@ class Walk:
             mode = "number" if node.entry == "number" else "six"
         elif isinstance(node, nodes.MenuNode) and node.wait:
             first = node.wait
-        return Turn(tuple(self.say), Listen(mode, first, between))
+        return self.turn(Listen(mode, first, between))
 
     def end(self, prompts: tuple[str, ...]) -> Turn:
         self.change(said=())
         self.speak(prompts)
-        return Turn(tuple(self.say), End())
+        return self.turn(End())
 
     # --- saying ---
 

@@ -21,6 +21,7 @@ COVERAGE = {"scheme": "employee", "status": "active", "as_of": "2026-11-20"}
 TRANSFER = {"case_number": "ZY1", "stage": "receiving", "submitted_on": "2026-11-12"}
 SHARING = {"enabled": True, "relatives": [{"surname": "李", "relation": "spouse"}]}
 
+OF_NO_TYPE: list[Any] = [None, 12.5, {}, ["x"]]
 Reader = Callable[[bytes], Any]
 SHAPES: list[tuple[Reader, dict[str, Any], bool]] = [
     (contract.read_verified, VERIFIED, False),
@@ -60,7 +61,7 @@ def test_every_required_field_must_be_there_and_of_its_type(
     read: Reader, fields: dict[str, Any], listed: bool, name: str
 ) -> None:
     without = {key: value for key, value in fields.items() if key != name}
-    for wrong in (without, *({**fields, name: value} for value in (None, 12.5, {}, ["x"]))):
+    for wrong in (without, *({**fields, name: value} for value in OF_NO_TYPE)):
         with pytest.raises(ContractFault, match=name):
             read(wrap(read, wrong, listed))
 
@@ -87,7 +88,8 @@ def test_every_required_field_must_be_there_and_of_its_type(
 def test_an_optional_field_is_left_out_or_of_its_type(
     read: Reader, fields: dict[str, Any], listed: bool, optional: dict[str, Any]
 ) -> None:
-    name, value = next(iter(optional.items()))
+    name: str = next(iter(optional))
+    value: Any = optional[name]
     assert read(wrap(read, {**fields, name: value}, listed)) != read(wrap(read, fields, listed))
     for wrong in (None, 12.5, [value]):
         with pytest.raises(ContractFault, match=name):

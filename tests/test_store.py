@@ -219,6 +219,13 @@ async def test_failed_credentials_are_the_larger_of_store_and_token(
     )
 
 
+async def test_failed_credentials_in_a_commit_only_rise(store: CallStore) -> None:
+    for turn, (failed, counted) in enumerate([(0, 0), (2, 2), (1, 2)]):
+        expected = turn - 1 if turn else None
+        done = await store.commit(CALL, expected=expected, session=at(turn, failed), reply=b"", ttl_s=60)
+        assert done == Committed(counted)
+
+
 async def test_a_call_resumed_from_its_token_begins_with_the_claim(store: CallStore) -> None:
     for who, answer in (("c", Claimed(3)), ("d", Busy(Claim("c", "w1", live=True)))):
         done = await store.claim(

@@ -124,7 +124,7 @@ class Wire:
             # A connection for each request: an answer can never be taken for another request's, and a verification
             # is never lost on a connection that the service has just closed for idleness.
             connector=aiohttp.TCPConnector(force_close=True, limit=256),
-            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            cookie_jar=aiohttp.DummyCookieJar(),
             headers={
                 "Authorization": f"Bearer {self._token}",
                 "Accept": "application/json, application/problem+json",

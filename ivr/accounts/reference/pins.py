@@ -16,7 +16,8 @@ class Pins:
     """Hash and compare passwords, in a thread each, and always at the cost of one comparison."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher()
+        # OWASP's smallest argon2id: 10^6 passwords can be tried against any hash, so more would only slow the start.
+        self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
         self._nobodys = ""
 
     async def open(self) -> None:

@@ -37,7 +37,7 @@ def create_reference(
     *,
     clock: Clock = _utc_now,
     hasher: PasswordHasher | None = None,
-    refusal_step: float = 0.1,
+    refusal_step: float = 0.25,
     samples: tuple[Sample, ...] = SAMPLE_MEMBERS,
 ) -> FastAPI:
     """Build the reference service; tables and sample members are made at its start where there are none.

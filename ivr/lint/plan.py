@@ -1,0 +1,182 @@
+"""What a rule sees: the library, what lookups and entries promise, and how to say where something is wrong."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, NamedTuple, Protocol
+
+from ivr.flow import (
+    CallNode,
+    CollectNode,
+    Flow,
+    HangupNode,
+    LookupNode,
+    MenuNode,
+    Node,
+    SayNode,
+    TransferNode,
+)
+from ivr.library import HOTLINES, Library
+from ivr.lint.calls import Calls
+from ivr.prompts import Prompt, Segment
+from ivr.speech import LANGUAGES
+from ivr.yamlfile import Path
+
+HOTLINE_FACTS: Final = frozenset({"hotline", "hours"})
+"""Facts that every prompt of a hotline may say, from hotlines.yaml."""
+
+
+class Promise(Protocol):
+    """What a lookup declares: the facts that each outcome brings, and whether it needs or makes a verification."""
+
+    @property
+    def outcomes(self) -> Mapping[str, frozenset[str]]: ...
+    @property
+    def personal(self) -> bool: ...
+    @property
+    def verifies(self) -> bool: ...
+
+
+class Found(NamedTuple):
+    """What a rule finds; its reason is the rule's own docstring."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    remedy: str = ""
+
+
+class Target(NamedTuple):
+    """A place in a flow file that names a node: where it stands, and what it is in words."""
+
+    path: Path
+    what: str
+    name: str
+
+
+class Spoken(NamedTuple):
+    """A place in a flow file that names a prompt."""
+
+    path: Path
+    node: str
+    field: str
+    prompt: str
+
+
+class Voice(NamedTuple):
+    """What one voice says in a prompt, and where its text stands."""
+
+    lang: str
+    prompt: Prompt
+    segment: Segment
+    path: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that is to be checked, and against what."""
+
+    library: Library
+    declared: Mapping[str, Promise]
+    phrases: Collection[str]
+    entry_outcomes: Mapping[str, Collection[str]]
+    entry_wrongs: Mapping[str, Collection[str]]
+    fuse: int
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Give every way that a call can take, by every hotline."""
+        return Calls(self.library)
+
+    @cached_property
+    def offered(self) -> tuple[str, ...]:
+        """Give the languages that any hotline offers, in their usual order."""
+        offered = {lang for hotline in self.library.hotlines.hotlines.values() for lang in hotline.languages}
+        return tuple(lang for lang in LANGUAGES if lang in offered)
+
+    @cached_property
+    def known_prompts(self) -> frozenset[str]:
+        return frozenset(name for catalog in self.library.catalogs.values() for name in catalog.prompts)
+
+    # --- where things stand ---
+
+    def in_flow(self, flow: str, path: Path, message: str, remedy: str = "", *, key: bool = False) -> Found:
+        """Note something in a flow file: at the value of ``path``, or at its key."""
+        return self._in(f"flows/{flow}.yaml", path, message, remedy, key)
+
+    def in_hotlines(self, path: Path, message: str, remedy: str = "", *, key: bool = False) -> Found:
+        return self._in(HOTLINES, path, message, remedy, key)
+
+    def in_catalog(self, lang: str, path: Path, message: str, remedy: str = "", *, key: bool = False) -> Found:
+        """Note something in a prompt file; an empty path is the file as a whole."""
+        if not path:
+            return Found(self.library.files[f"prompts/{lang}.yaml"].name, 0, 0, message, remedy)
+        return self._in(f"prompts/{lang}.yaml", path, message, remedy, key)
+
+    def place_of(self, lang: str, prompt: str) -> str:
+        """Name the place of a prompt in words: ``prompts/zh.yaml:12``."""
+        file = self.library.files[f"prompts/{lang}.yaml"]
+        return f"{file.name}:{file.key_at((prompt,)).line}"
+
+    def _in(self, file: str, path: Path, message: str, remedy: str, key: bool) -> Found:
+        read = self.library.files[file]
+        line, column = read.key_at(path) if key else read.at(path)
+        return Found(read.name, line, column, message, remedy)
+
+    # --- what the files hold ---
+
+    def nodes(self) -> Iterator[tuple[Flow, str, Node]]:
+        """Give every node of every flow."""
+        for flow in self.library.flows.values():
+            for name, node in flow.nodes.items():
+                yield flow, name, node
+
+    def prompts_of(self, node_name: str, node: Node) -> Iterator[Spoken]:
+        """Give every prompt that a node names."""
+        for field in ("say", "repeat", "help", "kept"):
+            for place, prompt in enumerate(getattr(node, field, ())):
+                yield Spoken(("nodes", node_name, field, place), node_name, field, prompt)
+        if isinstance(node, CollectNode):
+            for reason, prompt in node.wrong.items():
+                yield Spoken(("nodes", node_name, "wrong", reason), node_name, "wrong", prompt)
+
+    def voices(self, *langs: str) -> Iterator[Voice]:
+        """Give every text of every catalog that is spoken in one of these languages (all, if none is named)."""
+        for catalog in self.library.catalogs.values():
+            for prompt in catalog.prompts.values():
+                file = self.library.files[f"prompts/{catalog.lang}.yaml"]
+                for place, segment in enumerate(prompt.segments):
+                    if not langs or segment.lang in langs:
+                        path: Path = (prompt.id, place) if (prompt.id, place) in file.values else (prompt.id,)
+                        yield Voice(catalog.lang, prompt, segment, path)
+
+
+def targets(flow: Flow) -> Iterator[Target]:
+    """Give every place in a flow that names one of its nodes."""
+    yield Target(("start",), "the flow starts", flow.start)
+    if flow.lost:
+        yield Target(("lost",), "callers who are lost are sent", flow.lost)
+    for key, name in flow.keys.items():
+        yield Target(("keys", key), f"key {key} leads", name)
+    for node_name, node in flow.nodes.items():
+        here: Path = ("nodes", node_name)
+        match node:
+            case SayNode():
+                yield Target((*here, "to"), f"node '{node_name}' leads", node.to)
+            case MenuNode():
+                for key, name in node.keys.items():
+                    yield Target((*here, "keys", key), f"key {key} of menu '{node_name}' leads", name)
+                for field, what in (("any", "any other key"), ("silent", "a silence")):
+                    if name := getattr(node, field):
+                        yield Target((*here, field), f"{what} in menu '{node_name}' leads", name)
+            case CollectNode() | LookupNode() | TransferNode():
+                for outcome, name in node.outcomes.items():
+                    yield Target(
+                        (*here, "outcomes", outcome), f"outcome '{outcome}' of {node.kind} '{node_name}' leads", name
+                    )
+            case CallNode():
+                for outcome, name in node.returns.items():
+                    yield Target((*here, "returns", outcome), f"return '{outcome}' of call '{node_name}' leads", name)
+            case HangupNode() | _:
+                pass
