@@ -1,7 +1,7 @@
 """Build everything and give the web application: the one place where the parts meet."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
@@ -34,14 +34,14 @@ def load_library(settings: Settings) -> Library:
     return load(settings.flows_dir or flows, settings.prompts_dir or prompts)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Build the service of one worker. Raises LibraryError where flows and prompts cannot be served."""
+def create_app(settings: Settings, *, now: Callable[[], int] = wall_clock) -> FastAPI:
+    """Build the service of one worker. `now` gives milliseconds since 1970. Raises LibraryError where flows and prompts cannot be served."""
     library = load_library(settings)
     redis = connect(settings.redis_url)
     seals = Seals(settings.secrets)
     accounts = AccountClient(settings.account_url, settings.account_token.get_secret_value())
     counters = Counters(redis, seals)
-    desk = Desk(accounts, counters, seals, wall_clock, frozenset(library.hotlines.weak_passwords))
+    desk = Desk(accounts, counters, seals, now, frozenset(library.hotlines.weak_passwords))
     hotline = Hotline(
         library=library,
         store=CallStore(redis, seals),

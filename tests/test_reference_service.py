@@ -26,7 +26,7 @@ from ivr.accounts.reference.seeding import fen, month_before
 from ivr.call import Credential
 
 TOKEN: Final = "the-token-of-the-hotline"
-STEP: Final = 0.05
+STEP: Final = 0.02
 BY_STORY: Final = {sample.story: sample for sample in SAMPLE_MEMBERS}
 OWNER: Final = SAMPLE_MEMBERS[0]
 NOBODY: Final = "110105198503122253"

@@ -1,0 +1,101 @@
+"""Rules about members: nothing personal without a verification, no password that is kept, no fact that is not there."""
+
+from collections.abc import Iterator
+
+from ivr.flow import CollectNode, LookupNode, Node
+from ivr.lint.knowledge import TOLD_FACTS, at_the_next_key, facts_known, unverified_ways
+from ivr.lint.plan import HOTLINE_FACTS, Found, Plan, Spoken, targets
+from ivr.problems import listed
+
+
+def password_goes_astray(plan: Plan) -> Iterator[Found]:
+    """A password lives for one step: what comes right after its entry has to use it, or it would be lost, or kept."""
+    for flow, name, node in plan.nodes():
+        if isinstance(node, CollectNode) and node.entry == "password" and "entered" in node.outcomes:
+            target = node.outcomes["entered"]
+            if target in flow.nodes and not _verifies(plan, flow.nodes[target]):
+                lookups = sorted(name for name, promise in plan.declared.items() if promise.verifies)
+                yield plan.in_flow(
+                    flow.flow,
+                    ("nodes", name, "outcomes", "entered"),
+                    f"The password of collect '{name}' leads to '{target}', a {flow.nodes[target].kind} that does not use it.",
+                    f"Lead to a lookup that verifies: {listed(lookups)}.",
+                )
+
+
+def verification_without_password(plan: Plan) -> Iterator[Found]:
+    """A verification uses up one of the caller's three tries; without a password it can only fail."""
+    for flow in plan.library.flows.values():
+        for target in targets(flow):
+            if target.name not in flow.nodes or not _verifies(plan, flow.nodes[target.name]):
+                continue
+            source = flow.nodes[str(target.path[1])] if target.path[0] == "nodes" else None
+            if not (isinstance(source, CollectNode) and source.entry == "password" and target.path[-1] == "entered"):
+                yield plan.in_flow(
+                    flow.flow,
+                    target.path,
+                    f"{target.what[0].upper()}{target.what[1:]} to lookup '{target.name}', which needs a password.",
+                    "Lead to the collect that asks for the password.",
+                )
+
+
+def personal_before_verification(plan: Plan) -> Iterator[Found]:
+    """What is known of a member is told to nobody who has not proven to be that member."""
+    told: set[tuple[str, str]] = set()
+    for way in unverified_ways(plan):
+        flow, name = way[-1][-1]
+        if (flow, name) not in told:
+            told.add((flow, name))
+            shown = " → ".join(f"{where}.{node}" for where, node in dict.fromkeys(stack[-1] for stack in way))
+            message = f"Lookup '{name}' of flow '{flow}' is personal, but a call can come here unverified: {shown}."
+            remedy = "Let every way here pass the gate's outcome 'verified' or a verification that is 'ok'."
+            yield plan.in_flow(flow, ("nodes", name), message, remedy, key=True)
+
+
+def unknown_fact(plan: Plan) -> Iterator[Found]:
+    """A prompt can only say what a lookup or an entry has brought on every way here, and still holds."""
+    told: set[tuple[str, Spoken, str]] = set()
+    for stack, knowledge in facts_known(plan).items():
+        flow, name = stack[-1]
+        node = plan.calls.node(stack)
+        for spoken in plan.prompts_of(name, node):
+            known = HOTLINE_FACTS | knowledge[0]
+            if spoken.field in ("wrong", "help", "kept"):
+                known = HOTLINE_FACTS | at_the_next_key(knowledge) | TOLD_FACTS
+            for fact in sorted(_needed(plan, spoken.prompt) - known):
+                if (flow, spoken, fact) not in told:
+                    told.add((flow, spoken, fact))
+                    yield plan.in_flow(
+                        flow,
+                        spoken.path,
+                        f"{node.kind.capitalize()} '{name}' says '{spoken.prompt}', which needs the fact '{fact}', "
+                        f"but not every way here brings it.",
+                        _who_brings(plan, node, fact),
+                    )
+
+
+def _needed(plan: Plan, prompt: str) -> set[str]:
+    return {
+        name
+        for lang in plan.offered
+        if lang in plan.library.catalogs and (found := plan.library.catalogs[lang].prompts.get(prompt))
+        for name, _ in found.variables
+    }
+
+
+def _who_brings(plan: Plan, node: Node, fact: str) -> str:
+    bringing = sorted(
+        f"{name} ({outcome})"
+        for name, promise in plan.declared.items()
+        for outcome, facts in promise.outcomes.items()
+        if fact in facts
+    )
+    if not bringing:
+        return "No lookup brings this fact; take it out of the prompt."
+    if node.kind in ("menu", "collect"):
+        return "Say it in a say node before: when a key comes the verification may have ended, and its facts with it."
+    return f"It is brought by {listed(bringing)}."
+
+
+def _verifies(plan: Plan, node: Node) -> bool:
+    return isinstance(node, LookupNode) and node.call in plan.declared and plan.declared[node.call].verifies

@@ -1,0 +1,79 @@
+"""The whole service under test: the real application on a real Valkey, a scripted account service, one strict carrier."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ivr.app import create_app, wall_clock
+from ivr.carrier.carrier import Carrier
+from ivr.settings import DEMO_ACCOUNT_SID, Settings
+from scripted_accounts import ScriptedAccounts
+from served import Served
+
+AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
+SECRET_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+REFUSAL_STEP = 0.05
+
+
+@dataclass
+class Clock:
+    """Wall time that a test can move on, in milliseconds since 1970."""
+
+    ahead_ms: int = 0
+
+    def __call__(self) -> int:
+        return wall_clock() + self.ahead_ms
+
+
+@dataclass
+class UnderTest:
+    """A service that answers calls, and what a test needs to steer it."""
+
+    urls: list[str]
+    public_url: str
+    redis_url: str
+    accounts: ScriptedAccounts
+    clock: Clock = field(default_factory=Clock)
+
+    def carrier(self, *, strict: bool = True, agent: str = "answered", fallback: bool = True) -> Carrier:
+        """Give a carrier that signs for this service and asks its workers in turn."""
+        return Carrier(
+            self.urls,
+            public_url=self.public_url,
+            account_sid=DEMO_ACCOUNT_SID,
+            auth_token=AUTH_TOKEN,
+            strict=strict,
+            agent_answers=agent,  # type: ignore[arg-type]
+            fallback=fallback,
+        )
+
+
+@contextmanager
+def serving(
+    redis_url: str, data_dir: Path, *, workers: int = 1, refusal_step: float = REFUSAL_STEP
+) -> Iterator[UnderTest]:
+    """Serve the application, as so many workers, on a Redis whose counters are confirmed already."""
+    accounts = ScriptedAccounts()
+    clock = Clock()
+    with Served(accounts.app()) as account_service:
+        settings = Settings(_env_file=None).changed(
+            twilio_account_sid=DEMO_ACCOUNT_SID,
+            redis_url=redis_url,
+            account_url=account_service.url,
+            data_dir=data_dir,
+            public_url="http://hotline.test",
+            refusal_step=refusal_step,
+        )
+        settings = Settings.model_validate(
+            settings.model_dump()
+            | {"twilio_auth_token": AUTH_TOKEN, "secret_key": SECRET_KEY, "account_token": "a-token-of-the-tests"}
+        )
+        served = [Served(create_app(settings, now=clock)) for _ in range(workers)]
+        for one in served:
+            one.__enter__()
+        try:
+            yield UnderTest([one.url for one in served], settings.public_url, redis_url, accounts, clock)
+        finally:
+            for one in served:
+                one.__exit__(None, None, None)

@@ -1,0 +1,42 @@
+"""An ASGI application served on a real socket, in a thread of its own, for tests that speak HTTP."""
+
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+
+
+class Served:
+    """Serves an application on a free port of the loopback interface; a context manager."""
+
+    def __init__(self, app: Any) -> None:
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.app = app
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        config = uvicorn.Config(self.app, log_config=None, access_log=False, lifespan="on", timeout_keep_alive=75)
+        self._server = server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=lambda: server.run([self._socket]), daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + 10
+        while not server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise RuntimeError("The application under test did not start.")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        assert self._thread is not None
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
