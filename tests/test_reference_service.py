@@ -24,6 +24,7 @@ from ivr.accounts.reference.pins import is_weak
 from ivr.accounts.reference.records import yuan
 from ivr.accounts.reference.seeding import fen, month_before
 from ivr.call import Credential
+from ivr.library import default_dirs, load
 
 TOKEN: Final = "the-token-of-the-hotline"
 STEP: Final = 0.02
@@ -475,7 +476,7 @@ def test_an_answer_is_texted_once(reference: Reference) -> None:
     assert text(story("but no mobile"), "k1") == 202
     assert text(OWNER, "k3", "x" * 501) == 400
     sent = reference.outbox()
-    assert [one["to"] for one in sent] == ["139****0007", "139****0140", "139****0007"]
+    assert [one["to"] for one in sent] == ["139****0007", "139****0147", "139****0007"]
     assert sent[0] == {
         "id": 1,
         "at": int(reference.clock.now.timestamp()),
@@ -591,8 +592,10 @@ def test_a_token_is_needed() -> None:
 
 
 def test_sample_numbers_are_valid_and_their_passwords_are_not_weak() -> None:
+    as_issued = load(*default_dirs()).hotlines.issued_with_another_check
     for sample in SAMPLE_MEMBERS:
-        assert ric.calc_check_digit(sample.id_number) == sample.id_number[-1], sample.story
+        computes = ric.calc_check_digit(sample.id_number) == sample.id_number[-1]
+        assert computes is (sample.id_number not in as_issued), sample.story
         assert date.fromisoformat(sample.id_number[6:14]) > date(1900, 1, 1)
         numbers = [sample.id_number]
         if sample.card_number is not None:
@@ -605,7 +608,8 @@ def test_no_two_samples_share_a_number_or_a_password() -> None:
     numbers = [
         n for sample in SAMPLE_MEMBERS for n in (sample.id_number, sample.card_number, sample.pin) if n is not None
     ]
-    assert len(numbers) == len(set(numbers))
+    twice = {number for number in numbers if numbers.count(number) > 1}
+    assert twice == {OWNER.pin}, "only the first sample and the one whose number does not compute share a password"
     for pin in (sample.pin for sample in SAMPLE_MEMBERS if not sample.pin_is_initial):
         assert not any(pin in number for number in numbers if number != pin)
 

@@ -297,6 +297,7 @@ def test_a_demo_from_start_to_stop(begin: Callable[..., Serving]) -> None:
     assert serving.is_ready()
 
     assert serving.stop() == 0
+    assert "Traceback" not in serving.err
     assert not [pid for pid in before if lives(pid)]
     assert not (serving.data / "serve.json").exists()
 

@@ -43,17 +43,19 @@ def serve(host: str, port: int, workers: int) -> int:
 
 
 async def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
-    service = Service(settings, host=host, port=port, workers=workers)
+    service: Service | None = None
     told_to_leave = asyncio.Event()
 
     def leave() -> None:
-        if told_to_leave.is_set():
+        if service is not None and told_to_leave.is_set():
             service.hurry()
         told_to_leave.set()
 
-    _on_signals(leave, service.reload)
+    # Before anything is there to be left behind.
+    _on_signals(leave, lambda: service.reload() if service is not None else None)
+    service = Service(settings, host=host, port=port, workers=workers)
     leaving = asyncio.create_task(told_to_leave.wait())
-    running = asyncio.create_task(_run(service, lambda: welcome(service)))
+    running = asyncio.create_task(_run(service))
     try:
         await asyncio.wait((leaving, running), return_when=asyncio.FIRST_COMPLETED)
         if running.done():
@@ -68,9 +70,9 @@ async def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
     return 0
 
 
-async def _run(service: Service, ready: Callable[[], None]) -> None:
+async def _run(service: Service) -> None:
     await service.up()
-    ready()
+    welcome(service)
     await service.failure()
 
 

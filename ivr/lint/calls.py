@@ -1,4 +1,4 @@
-"""Every way that a call can take: the graph of all stacks of (flow, node) that callers can reach, as the engine walks."""
+"""Every way that a call can take: the graph of all stacks of (flow, node) that the engine can come to."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ Stack = tuple[tuple[str, str], ...]
 """Where a call stands: the flows that called each other, each with its node; the last one is where it is."""
 
 MAX_STACKS: Final = 100_000
-"""A hotline with every menu of the ministry's has some thousands; more only arise by flows that call without measure."""
+"""A hotline with every menu has some thousands; more only arise where flows call each other without measure."""
 
 Way = Literal["walk", "answer", "dial", "key"]
 
@@ -32,8 +32,8 @@ Way = Literal["walk", "answer", "dial", "key"]
 class Edge(NamedTuple):
     """One step of a call.
 
-    ``walk`` happens by itself, ``answer`` when a lookup answers, ``dial`` when a dial has ended, ``key`` when the caller
-    did something or stayed silent. ``label`` is the key or the outcome.
+    ``walk`` happens by itself, ``answer`` when a lookup answers, ``dial`` when a dial has ended, ``key`` when the
+    caller did something or stayed silent. ``label`` is the key or the outcome.
     """
 
     way: Way
@@ -146,8 +146,8 @@ class Calls:
                     yield Edge("walk" if result == "off_duty" else "dial", result, stack, here(name))
             case MenuNode():
                 for key in get_args(Key):
-                    target = self.key(stack, node, key)
-                    yield Edge("key", key if target else "wrong", stack, target or stack)
+                    led = self.key(stack, node, key)
+                    yield Edge("key", key if led else "wrong", stack, led or stack)
                 yield Edge("key", "silence", stack, here(node.silent) if node.silent else stack)
                 yield from self._lost_edge(stack)
             case CollectNode():

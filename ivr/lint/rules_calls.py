@@ -1,9 +1,9 @@
-"""Rules about whole calls: everything can be reached, nothing turns in a circle, and nobody is left without a way out."""
+"""Rules about whole calls: everything can be reached, nothing turns in a circle, nobody is left without a way out."""
 
 from collections.abc import Iterator
 
 from ivr.flow import CallNode, CollectNode, MenuNode
-from ivr.lint.calls import Edge, Stack
+from ivr.lint.calls import Stack
 from ivr.lint.knowledge import Moment, moment_after
 from ivr.lint.plan import Found, Plan
 
@@ -84,16 +84,12 @@ def long_walk(plan: Plan) -> Iterator[Found]:
 
     if next(deaf_circle(plan), None):
         return
-    told: set[tuple[str, str]] = set()
-    for stack in plan.calls.edges:
-        flow, name = stack[-1]
-        begins = stack in plan.calls.starts() or any(
-            edge.way != "walk" for edges in plan.calls.edges.values() for edge in edges if edge.target == stack
-        ) if length(stack) > plan.fuse else False
-        if begins and (flow, name) not in told:
-            told.add((flow, name))
-            message = f"From node '{name}' a call walks {length(stack)} nodes without a wait; {plan.fuse} is the most."
-            yield plan.in_flow(flow, ("nodes", name), message, "Join prompts in one node, or let a menu come.", key=True)
+    longest = max(plan.calls.edges, key=length, default=None)
+    if longest is not None and length(longest) > plan.fuse:
+        flow, name = longest[-1]
+        message = f"From node '{name}' a call walks {length(longest)} nodes without a wait; {plan.fuse} is the most."
+        remedy = "Say more prompts in one node, or let a menu come in between."
+        yield plan.in_flow(flow, ("nodes", name), message, remedy, key=True)
 
 
 def no_way_when_lost(plan: Plan) -> Iterator[Found]:
@@ -104,7 +100,7 @@ def no_way_when_lost(plan: Plan) -> Iterator[Found]:
         answers_all = isinstance(node, MenuNode) and node.silent and node.any
         if plan.calls.lost(stack) is None and not answers_all and (flow, name) not in told:
             told.add((flow, name))
-            message = f"{node.kind.capitalize()} '{name}' of flow '{flow}' has nowhere to send a caller who is lost{_by(stack)}."
+            message = f"{node.kind.capitalize()} '{name}' of flow '{flow}' has no way for the lost{_by(stack)}."
             remedy = f"Write 'lost: …' in flow '{flow}' or in a flow that calls it."
             yield plan.in_flow(flow, ("nodes", name), message, remedy, key=True)
 
@@ -183,11 +179,3 @@ def _circles(plan: Plan) -> Iterator[list[tuple[Stack, Moment]]]:
                 way.append(place)
                 todo.append((place, True))
                 todo += [(one, False) for one in after(place)]
-
-
-def edges_into(plan: Plan, place: tuple[str, str]) -> Iterator[Edge]:
-    """Give every step that comes to a node."""
-    for edges in plan.calls.edges.values():
-        for edge in edges:
-            if edge.target[-1] == place:
-                yield edge

@@ -1,9 +1,10 @@
 """Rules about hotlines and their languages: what one language says, every other language says as well."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ivr.lint.plan import Found, Plan
 from ivr.problems import listed
+from ivr.yamlfile import Path
 
 
 def language_without_prompts(plan: Plan) -> Iterator[Found]:
@@ -21,7 +22,8 @@ def language_without_prompts(plan: Plan) -> Iterator[Found]:
 def hotline_text_missing(plan: Plan) -> Iterator[Found]:
     """The hotline's name and its hours are spoken in the caller's language; where one is missing there is a gap."""
     for name, hotline in plan.library.hotlines.hotlines.items():
-        texts = [(("hotlines", name, "name"), f"Hotline '{name}'", "name", hotline.name)]
+        path: Path = ("hotlines", name, "name")
+        texts: list[tuple[Path, str, str, Collection[str]]] = [(path, f"Hotline '{name}'", "name", hotline.name)]
         for group, agents in hotline.agents.items():
             path = ("hotlines", name, "agents", group, "hours")
             texts.append((path, f"Agent group '{group}' of hotline '{name}'", "hours", agents.hours))
@@ -49,7 +51,8 @@ def hours_of_nobody(plan: Plan) -> Iterator[Found]:
         }
         for name in hotlines:
             if said & says_hours and "general" not in plan.library.hotlines.hotlines[name].agents:
-                message = f"Hotline '{name}' has no agent group 'general', but {listed(sorted(said & says_hours))} says hours."
+                prompts = listed(sorted(said & says_hours))
+                message = f"Hotline '{name}' has no agent group 'general', but says its hours in {prompts}."
                 yield plan.in_hotlines(("hotlines", name), message, "Write the group with its hours.", key=True)
 
 
@@ -91,7 +94,7 @@ def text_in_a_foreign_voice(plan: Plan) -> Iterator[Found]:
         if voice.segment.lang != voice.prompt.lang:
             for variable in voice.segment.variables():
                 if variable.type == "text":
-                    message = f"'{voice.prompt.id}' has {{{variable.name}:text}} in the voice of '{voice.segment.lang}'."
+                    message = f"'{voice.prompt.id}' has {{{variable.name}:text}} in the '{voice.segment.lang}' voice."
                     yield plan.in_catalog(voice.lang, voice.path, message, "Say it outside the change of voice.")
 
 

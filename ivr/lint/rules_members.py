@@ -15,12 +15,9 @@ def password_goes_astray(plan: Plan) -> Iterator[Found]:
             target = node.outcomes["entered"]
             if target in flow.nodes and not _verifies(plan, flow.nodes[target]):
                 lookups = sorted(name for name, promise in plan.declared.items() if promise.verifies)
-                yield plan.in_flow(
-                    flow.flow,
-                    ("nodes", name, "outcomes", "entered"),
-                    f"The password of collect '{name}' leads to '{target}', a {flow.nodes[target].kind} that does not use it.",
-                    f"Lead to a lookup that verifies: {listed(lookups)}.",
-                )
+                message = f"The password of '{name}' leads to {flow.nodes[target].kind} '{target}', which does not use it."
+                remedy = f"Lead to a lookup that verifies: {listed(lookups)}."
+                yield plan.in_flow(flow.flow, ("nodes", name, "outcomes", "entered"), message, remedy)
 
 
 def verification_without_password(plan: Plan) -> Iterator[Found]:

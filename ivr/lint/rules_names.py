@@ -73,7 +73,7 @@ def unknown_flow(plan: Plan) -> Iterator[Found]:
 
 
 def unknown_group(plan: Plan) -> Iterator[Found]:
-    """Without its group a hotline has no humans for this transfer; an empty group says so, a missing one is an error."""
+    """A transfer rings the humans of a group; where nobody is on duty the group is empty, but it is there."""
     for start, hotlines in plan.calls.starts().items():
         transfers = {
             (node.group, *stack[-1])

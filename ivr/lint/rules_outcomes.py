@@ -1,6 +1,6 @@
 """Rules about outcomes: every way in which a node can end leads somewhere, and no way is written that cannot be."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 
 from ivr.flow import CallNode, CollectNode, Flow, LookupNode, ReturnNode, TransferNode
 from ivr.lint.plan import Found, Plan, targets
@@ -14,14 +14,16 @@ def lookup_outcomes(plan: Plan) -> Iterator[Found]:
     for flow, name, node in plan.nodes():
         if isinstance(node, LookupNode) and node.call in plan.declared:
             owner = f"Lookup '{name}' ({node.call})"
-            yield from _exactly(plan, flow, ("nodes", name, "outcomes"), node.outcomes, plan.declared[node.call].outcomes, owner)
+            expected = plan.declared[node.call].outcomes
+            yield from _exactly(plan, flow, ("nodes", name, "outcomes"), node.outcomes, expected, owner)
 
 
 def transfer_outcomes(plan: Plan) -> Iterator[Found]:
     """A dial can end in five ways, and in each of them the caller has to hear what comes next."""
     for flow, name, node in plan.nodes():
         if isinstance(node, TransferNode):
-            yield from _exactly(plan, flow, ("nodes", name, "outcomes"), node.outcomes, DIAL_OUTCOMES, f"Transfer '{name}'")
+            owner = f"Transfer '{name}'"
+            yield from _exactly(plan, flow, ("nodes", name, "outcomes"), node.outcomes, DIAL_OUTCOMES, owner)
 
 
 def entry_outcomes(plan: Plan) -> Iterator[Found]:
@@ -45,8 +47,8 @@ def call_returns(plan: Plan) -> Iterator[Found]:
     """A flow comes back with an outcome; where the calling node has no line for it the call would break off."""
     for flow, name, node in plan.nodes():
         if isinstance(node, CallNode) and (called := plan.library.flows.get(node.flow)):
-            owner = f"Call '{name}' of flow '{node.flow}'"
-            yield from _exactly(plan, flow, ("nodes", name, "returns"), node.returns, _returned(called), owner, "return")
+            owner, expected = f"Call '{name}' of flow '{node.flow}'", _returned(called)
+            yield from _exactly(plan, flow, ("nodes", name, "returns"), node.returns, expected, owner, "return")
 
 
 def return_to_nobody(plan: Plan) -> Iterator[Found]:
@@ -64,7 +66,7 @@ def return_to_nobody(plan: Plan) -> Iterator[Found]:
                 )
 
 
-def _returned(flow: Flow) -> set[str]:
+def _returned(flow: Flow) -> list[str]:
     """Give the outcomes that a flow can return, by the nodes that can be reached inside it."""
     entries = [flow.start, *([flow.lost] if flow.lost else []), *flow.keys.values()]
     by_node: dict[str, list[str]] = {}
@@ -77,18 +79,19 @@ def _returned(flow: Flow) -> set[str]:
         if name not in seen and name in flow.nodes:
             seen.add(name)
             entries += by_node.get(name, [])
-    return {node.outcome for name in seen if isinstance(node := flow.nodes[name], ReturnNode)}
+    return sorted({node.outcome for name in seen if isinstance(node := flow.nodes[name], ReturnNode)})
 
 
 def _exactly(
     plan: Plan,
     flow: Flow,
     path: tuple[str, ...],
-    given: Mapping[str, str],
+    given: Iterable[str],
     expected: Collection[str],
     owner: str,
     what: str = "outcome",
 ) -> Iterator[Found]:
+    given = list(given)
     missing = [name for name in expected if name not in given]
     remedy = f"Its {what}s are {listed(expected)}."
     if missing:

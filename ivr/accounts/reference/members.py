@@ -75,6 +75,11 @@ SAMPLE_MEMBERS: Final[tuple[Sample, ...]] = (
         family_sharing=True, relatives=(("李", "spouse", 200), ("王", "child", 199)),
     ),
     Sample(
+        story="employee whose ID number was issued with a check character that does not compute",
+        id_number="110105198503122172", pin="846275", card_number="113598627045", surname="王",
+        balance="20180.05", actual=188, required=300, contribution_months=24,
+    ),
+    Sample(
         story="over 60, retired, has the years, ID number ends in X",
         id_number="11010519491231002X", pin="730518", card_number="204718365", surname="周",
         balance="8642.10", actual=264, deemed=36, required=240, since=180, retired=True,

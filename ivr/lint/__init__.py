@@ -1,0 +1,122 @@
+"""Check a library before anybody calls: one small function a rule, and all problems at once."""
+
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Final
+
+from ivr.engine import PHRASES
+from ivr.entries import ENTRY_OUTCOMES, ENTRY_WRONGS
+from ivr.library import Library
+from ivr.lint import (
+    rules_calls,
+    rules_hotlines,
+    rules_keys,
+    rules_members,
+    rules_names,
+    rules_outcomes,
+    rules_wording,
+)
+from ivr.lint.plan import Found, Plan, Promise
+from ivr.problems import Problem
+from ivr.walk import FUSE
+
+Rule = Callable[[Plan], Iterator[Found]]
+
+FILE_RULES: Final[tuple[Rule, ...]] = (
+    rules_names.unknown_node,
+    rules_names.unknown_prompt,
+    rules_names.unknown_lookup,
+    rules_names.unknown_flow,
+    rules_names.unknown_group,
+    rules_names.missing_phrase,
+    rules_names.unused_prompt,
+    rules_outcomes.lookup_outcomes,
+    rules_outcomes.transfer_outcomes,
+    rules_outcomes.entry_outcomes,
+    rules_outcomes.entry_wrongs,
+    rules_outcomes.call_returns,
+    rules_outcomes.return_to_nobody,
+    rules_calls.recursion,
+    rules_calls.endless_nesting,
+    rules_members.password_goes_astray,
+    rules_members.verification_without_password,
+    rules_hotlines.language_without_prompts,
+    rules_hotlines.hotline_text_missing,
+    rules_hotlines.prompt_of_some_languages,
+    rules_hotlines.variables_of_some_languages,
+    rules_hotlines.text_in_a_foreign_voice,
+    rules_wording.figures,
+    rules_wording.invisible_characters,
+    rules_wording.long_utterance,
+    rules_wording.unit_twice,
+    rules_wording.number_before_measure,
+    rules_wording.key_words,
+    rules_keys.option_first,
+)
+"""Rules that look at each place by itself."""
+
+WAY_BREAKERS: Final = frozenset(
+    {
+        "unknown-node",
+        "unknown-lookup",
+        "unknown-flow",
+        "lookup-outcomes",
+        "transfer-outcomes",
+        "entry-outcomes",
+        "call-returns",
+        "return-to-nobody",
+        "recursion",
+        "endless-nesting",
+    }
+)
+"""After these the ways of a call are not known, and rules about whole calls would only tell what follows from them."""
+
+CALL_RULES: Final[tuple[Rule, ...]] = (
+    rules_calls.unreachable_flow,
+    rules_calls.unreachable_node,
+    rules_calls.deaf_circle,
+    rules_calls.long_walk,
+    rules_calls.no_way_when_lost,
+    rules_calls.no_agent_key,
+    rules_calls.again_in_entry,
+    rules_members.personal_before_verification,
+    rules_members.unknown_fact,
+    rules_hotlines.hours_of_nobody,
+    rules_keys.dead_key,
+    rules_keys.unspoken_key,
+    rules_keys.late_key,
+    rules_keys.wrong_count,
+)
+"""Rules that walk every way a call can take."""
+
+
+def check(
+    library: Library,
+    declared: Mapping[str, Promise],
+    *,
+    phrases: Collection[str] = PHRASES,
+    entry_outcomes: Mapping[str, Collection[str]] = ENTRY_OUTCOMES,
+    entry_wrongs: Mapping[str, Collection[str]] = ENTRY_WRONGS,
+    fuse: int = FUSE,
+) -> list[Problem]:
+    """Give everything that is wrong with a library, sorted by file and line; an empty list means it may take calls.
+
+    ``declared`` are the lookups by name, ``phrases`` the prompts that the hotline says by itself, ``entry_outcomes``
+    and ``entry_wrongs`` the ways in which each kind of entry ends or is refused, ``fuse`` the nodes a step may walk.
+    """
+    plan = Plan(library, declared, phrases, entry_outcomes, entry_wrongs, fuse)
+    problems = [problem for rule in FILE_RULES for problem in _apply(rule, plan)]
+    if WAY_BREAKERS.isdisjoint(problem.rule for problem in problems):
+        problems += [problem for rule in CALL_RULES for problem in _apply(rule, plan)]
+    return sorted(set(problems))
+
+
+def rule_name(rule: Rule) -> str:
+    """Give the name under which a rule's problems are told: ``unknown-node``."""
+    return rule.__name__.replace("_", "-")
+
+
+def _apply(rule: Rule, plan: Plan) -> Iterator[Problem]:
+    why = " ".join((inspect.getdoc(rule) or "").split())
+    for found in rule(plan):
+        yield Problem(found.file, found.line, found.column, rule_name(rule), found.message, why, found.remedy)

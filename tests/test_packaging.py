@@ -1,0 +1,97 @@
+"""What is installed: the command, the licence, and the flows and prompts without which it has nothing to say."""
+
+import ast
+import subprocess
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr import __main__, library
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "ivr"
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def test_the_wheel_has_flows_and_prompts_where_the_library_looks_for_them(project: dict[str, Any]) -> None:
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["packages"] == ["ivr"]
+    assert wheel["force-include"] == {"flows": "ivr/data/flows", "prompts": "ivr/data/prompts"}
+    # In a checkout they lie beside the package; installed, in its data folder.
+    assert library.default_dirs() == (ROOT / "flows", ROOT / "prompts")
+    for folder in library.default_dirs():
+        assert list(folder.glob("*.yaml"))
+
+
+def test_what_the_package_reads_beside_its_modules_is_not_left_out_of_the_wheel() -> None:
+    data = [
+        path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix in (".json", ".lua", ".yaml", ".html")
+    ]
+    assert {path.suffix for path in data} >= {".json", ".lua"}
+    # The wheel leaves out what git ignores.
+    names = [str(path.relative_to(ROOT)) for path in data]
+    ignored = subprocess.run(["git", "check-ignore", *names], cwd=ROOT, capture_output=True, text=True)
+    assert (ignored.returncode, ignored.stdout) == (1, "")
+
+
+def test_the_source_distribution_can_be_tested(project: dict[str, Any]) -> None:
+    included = set(project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"])
+    assert included >= {"/ivr", "/flows", "/prompts", "/tests", "/README.md", "/LICENSE", "/CHANGELOG.md"}
+    assert all((ROOT / name.strip("/")).exists() for name in included)
+
+
+def test_the_command_is_installed_and_knows_its_distribution(project: dict[str, Any]) -> None:
+    assert project["project"]["scripts"] == {"ivr": "ivr.__main__:main"}
+    assert project["project"]["name"] == __main__.DISTRIBUTION
+    assert callable(__main__.main)
+
+
+def test_the_changelog_has_this_version(project: dict[str, Any]) -> None:
+    assert f"## [{project['project']['version']}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_the_licence_is_the_whole_apache_licence(project: dict[str, Any]) -> None:
+    assert project["project"]["license"] == "Apache-2.0"
+    text = (ROOT / "LICENSE").read_text("utf-8")
+    assert "Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_everything_that_is_imported_is_a_dependency(project: dict[str, Any]) -> None:
+    declared = {
+        requirement.split(">")[0].split("[")[0].split("=")[0].strip().lower().replace("_", "-")
+        for requirement in project["project"]["dependencies"]
+    }
+    # python-dotenv comes with pydantic-settings, pydantic-core with pydantic.
+    declared |= {"python-dotenv", "pydantic-core"}
+    owners = packages_distributions()
+    missing = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            for top in {name.split(".")[0] for name in names} - {"ivr"}:
+                distributions = {owner.lower().replace("_", "-") for owner in owners.get(top, [])}
+                if distributions and not distributions & declared:
+                    missing.add((top, path.relative_to(ROOT).as_posix()))
+    assert missing == set()
+
+
+def test_the_image_is_built_with_the_steps_of_the_readme_and_does_not_run_as_root() -> None:
+    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    assert any(line.startswith("RUN python -m venv") for line in lines)
+    assert any("pip install" in line for line in lines)
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert users
+    assert users[-1] != "root"
+    assert any("/healthz" in line for line in lines)
+    copied = {name for line in lines if line.startswith("COPY") and "--from" not in line for name in line.split()[1:-1]}
+    assert copied >= {"pyproject.toml", "README.md", "LICENSE", "ivr", "flows", "prompts"}
