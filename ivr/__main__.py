@@ -83,10 +83,10 @@ def check(
     flows: Annotated[Path | None, typer.Option(help="Folder of the flow files.", metavar="FOLDER")] = None,
     prompts: Annotated[Path | None, typer.Option(help="Folder of the prompt files.", metavar="FOLDER")] = None,
 ) -> int:
-    """Check flows and prompts.
+    """Check flows and prompts before a caller hears them.
 
-    Exit status 1 where they have a problem.
-    Without options these are the folders of IVR_FLOWS_DIR and IVR_PROMPTS_DIR, else those of the package.
+    Every problem is told with file and line; exit status 1 where there is one. Without options these are the folders
+    of IVR_FLOWS_DIR and IVR_PROMPTS_DIR, else those of the package.
     """
     from ivr.commands import checking
 

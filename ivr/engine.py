@@ -10,7 +10,7 @@ from typing import assert_never
 from ivr import flow as nodes
 from ivr.call import Answered, DialEnded, Edge, Event, Garbled, Keyed, NoAnswer, Said, Session, Silence, Started, Turn
 from ivr.entries import number_entry, six_entry
-from ivr.flow import AGAIN
+from ivr.flow import AGAIN, LANGUAGE_KEYS
 from ivr.library import Library
 from ivr.walk import FlowStuckError, Walk
 
@@ -157,6 +157,10 @@ def _menu_key(walk: Walk, node: nodes.MenuNode, event: Input) -> Turn:
     if own or (node.any and len(key) == 1):
         walk.leave(key if own else "any")
         return _led(walk, own or str(node.any))
+    lang = LANGUAGE_KEYS[walk.session.lang].get(key)
+    if lang in walk.hotline.languages:
+        walk.change(lang=lang, silences=0, wrongs=0)
+        return walk.hear_again()
     target = walk.inherited(key)
     if target is None:
         return walk.wrong(("key.wrong",), also_prompt=True)

@@ -7,6 +7,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 AGAIN = "again"
 """The one target that is no node: hear again what was just heard. No node may have its name."""
 
+LANGUAGE_KEYS: dict[str, dict[str, str]] = {
+    "zh": {"7": "yue", "8": "en"},
+    "yue": {"7": "zh", "8": "en"},
+    "en": {"7": "yue", "8": "zh"},
+}
+"""In every menu, 7 and 8 switch to the other two languages, as far as the hotline offers them. Callers know them."""
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 PromptId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=60)]
 Key = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#"]

@@ -90,15 +90,19 @@ def check_heard(library: Library, line: Line, heard: Sequence[Utterance]) -> Non
 
 def _matches(library: Library, prompt: str, lang: str, heard: Sequence[Utterance]) -> int:
     """Say how many of the first utterances make up a prompt; 0 where they do not."""
+    offered = library.hotlines.hotlines[library.hotlines.default].languages
     for language in (lang, *library.catalogs):
         if language not in library.catalogs:
             continue
-        patterns = [_pattern(segment.pieces) for segment in library.catalogs[language].prompts[prompt].segments]
-        for wanted in (patterns, patterns[:1]):
-            if len(heard) >= len(wanted) and all(
-                re.fullmatch(pattern, one.text) for pattern, one in zip(wanted, heard, strict=False)
-            ):
-                return len(wanted)
+        wanted = [
+            _pattern(segment.pieces)
+            for segment in library.catalogs[language].prompts[prompt].segments
+            if segment.lang in (language, *offered)
+        ]
+        if len(heard) >= len(wanted) and all(
+            re.fullmatch(pattern, one.text) for pattern, one in zip(wanted, heard, strict=False)
+        ):
+            return len(wanted)
     return 0
 
 

@@ -348,6 +348,24 @@ def test_a_call_without_a_service_starts_one_and_leaves_nothing_behind(short_fol
     assert list(short_folder.iterdir()) == []
 
 
+def test_a_call_that_is_told_to_leave_takes_its_service_with_it(short_folder: Path) -> None:
+    calling = subprocess.Popen(
+        [sys.executable, "-m", "ivr", *BALANCE],
+        cwd=short_folder,
+        env=environment(short_folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: any(short_folder.glob("ivr-*/valkey/valkey.sock")))
+    calling.terminate()
+    _, err = calling.communicate(timeout=30)
+    assert calling.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in err
+    assert list(short_folder.iterdir()) == []
+
+
 def test_what_is_set_replaces_only_its_own_embedded_part(begin: Callable[..., Serving], valkey_url: str) -> None:
     settings = {"redis_url": valkey_url, "secret_key": KEY, "twilio_auth_token": TOKEN}
     serving = begin(**settings).ready()

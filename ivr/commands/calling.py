@@ -28,6 +28,8 @@ _OUTBOX_EVERY_S = 0.5
 _OUTBOX_DEADLINE_S = 2.0
 _PAGE = 100
 
+TOLD_TO_LEAVE = 128 + signal.SIGTERM
+
 Phone = Callable[[Carrier], Coroutine[Any, Any, int]]
 
 
@@ -45,6 +47,8 @@ def call(*, keys: str | None, url: str | None, to: str, from_: str) -> int:
         return asyncio.run(_call(read_settings(), keys, target, to, from_))
     except (StartFailed, EmbeddedFailed) as error:
         return failed(error)
+    except asyncio.CancelledError:
+        return TOLD_TO_LEAVE
 
 
 async def _call(settings: Settings, keys: str | None, url: str | None, to: str, from_: str) -> int:

@@ -53,6 +53,7 @@ class Target(NamedTuple):
     path: Path
     what: str
     name: str
+    by_key: bool = False
 
 
 class Spoken(NamedTuple):
@@ -158,7 +159,7 @@ def targets(flow: Flow) -> Iterator[Target]:
     if flow.lost:
         yield Target(("lost",), "callers who are lost are sent", flow.lost)
     for key, name in flow.keys.items():
-        yield Target(("keys", key), f"key {key} leads", name)
+        yield Target(("keys", key), f"key {key} leads", name, by_key=True)
     for node_name, node in flow.nodes.items():
         here: Path = ("nodes", node_name)
         match node:
@@ -166,10 +167,11 @@ def targets(flow: Flow) -> Iterator[Target]:
                 yield Target((*here, "to"), f"node '{node_name}' leads", node.to)
             case MenuNode():
                 for key, name in node.keys.items():
-                    yield Target((*here, "keys", key), f"key {key} of menu '{node_name}' leads", name)
-                for field, what in (("any", "any other key"), ("silent", "a silence")):
-                    if name := getattr(node, field):
-                        yield Target((*here, field), f"{what} in menu '{node_name}' leads", name)
+                    yield Target((*here, "keys", key), f"key {key} of menu '{node_name}' leads", name, by_key=True)
+                if node.any:
+                    yield Target((*here, "any"), f"any other key in menu '{node_name}' leads", node.any, by_key=True)
+                if node.silent:
+                    yield Target((*here, "silent"), f"a silence in menu '{node_name}' leads", node.silent)
             case CollectNode() | LookupNode() | TransferNode():
                 for outcome, name in node.outcomes.items():
                     yield Target(

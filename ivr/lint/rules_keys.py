@@ -18,6 +18,7 @@ UNSPOKEN: Final = frozenset("789*#")
 """Keys that hold in every menu and are not told in each: the languages, hear again, back and goodbye."""
 
 MAX_COUNTED: Final = 6
+_NAME: Final = "{hotline:text}"
 _COUNT = re.compile(r"共有?([一二两兩三四五六七八九十]+)[项項]")
 _COUNTED: Final = {**{figure: n for n, figure in enumerate("零一二三四五六七八九十")}, "两": 2, "兩": 2}
 
@@ -71,9 +72,7 @@ def unspoken_key(plan: Plan) -> Iterator[Found]:
             continue
         for lang in _languages(plan, stack):
             named = {
-                mention.key
-                for heard in _heard(plan, stack, node.say, lang)
-                for mention in keys_named(heard.segment)
+                mention.key for heard in _heard(plan, stack, node.say, lang) for mention in keys_named(heard.segment)
             }
             for key in node.keys:
                 if key not in UNSPOKEN and key not in named and (flow, name, key) not in told:
@@ -197,16 +196,17 @@ def _first_menus(plan: Plan, start: Stack) -> Iterator[tuple[Stack, tuple[str, .
         waiting += [(edge.target, heard) for edge in plan.calls.edges.get(stack, ()) if edge.way in ("walk", "answer")]
 
 
-def _late(
-    plan: Plan, stack: Stack, prompts: tuple[str, ...], lang: str, key: str, latest: int
-) -> Found | None:
+def _late(plan: Plan, stack: Stack, prompts: tuple[str, ...], lang: str, key: str, latest: int) -> Found | None:
     """Tell whether a key is named too late, or not at all, in what is heard up to the end of a menu."""
     so_far = 0
     heard = list(_heard(plan, stack, prompts, lang))
+    names = [hotline.facts(lang)["hotline"] for hotline in plan.library.hotlines.hotlines.values()]
+    longest = max(names, key=characters)
     for one in heard:
         for mention in keys_named(one.segment):
             if mention.key == key:
-                length = so_far + characters(one.segment.text[: mention.end])
+                before = one.segment.text[: mention.end].replace(_NAME, longest)
+                length = so_far + characters(before)
                 if length <= latest * CHARACTERS_A_SECOND:
                     return None
                 message = (
@@ -214,7 +214,7 @@ def _late(
                     f"'{one.prompt}'; the latest is {latest} seconds."
                 )
                 return plan.in_catalog(one.lang, one.path, message, "Say it earlier, or shorten what comes before.")
-        so_far += characters(one.segment.text)
+        so_far += characters(one.segment.text.replace(_NAME, longest))
     if not heard:
         return None
     message = f"The main menu does not name key {key}."

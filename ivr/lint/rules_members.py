@@ -15,7 +15,9 @@ def password_goes_astray(plan: Plan) -> Iterator[Found]:
             target = node.outcomes["entered"]
             if target in flow.nodes and not _verifies(plan, flow.nodes[target]):
                 lookups = sorted(name for name, promise in plan.declared.items() if promise.verifies)
-                message = f"The password of '{name}' leads to {flow.nodes[target].kind} '{target}', which does not use it."
+                message = (
+                    f"The password of '{name}' leads to {flow.nodes[target].kind} '{target}', which does not use it."
+                )
                 remedy = f"Lead to a lookup that verifies: {listed(lookups)}."
                 yield plan.in_flow(flow.flow, ("nodes", name, "outcomes", "entered"), message, remedy)
 

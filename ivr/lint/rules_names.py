@@ -14,7 +14,7 @@ def unknown_node(plan: Plan) -> Iterator[Found]:
             if target.name in flow.nodes:
                 continue
             if target.name == AGAIN:
-                if target.path[-1] != "any" and "keys" not in (target.path[0], target.path[-2:][0]):
+                if not target.by_key:
                     yield plan.in_flow(
                         flow.flow,
                         target.path,

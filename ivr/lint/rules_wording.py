@@ -14,7 +14,9 @@ MAX_HAN: Final = 450
 """Han characters that the carrier takes in one utterance."""
 
 _FIGURE = re.compile(r"[0-9０-９]+|[%％¥￥$＄]")
-_CHINESE_KEY = re.compile(r"按下?([幺么两兩〇0-9０-９*＊#＃](?!下)|[井米][字]?[键鍵]|[井星][号號](?![键鍵])|米字)")
+_CHINESE_KEY = re.compile(
+    r"[按撳]下?([幺么两兩〇0-9０-９*＊#＃](?![下次])|[井米][字]?[键鍵]|[井星][号號](?![键鍵])|米字)"
+)
 
 _UNITS: Final = {
     "money": "元圆圓块塊",

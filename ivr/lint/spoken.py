@@ -17,7 +17,7 @@ _LATIN_WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
 _VARIABLE = re.compile(r"\{[^}]*\}")
 
 _CHINESE_KEYS: Final = "零一二三四五六七八九"
-_CHINESE = re.compile(rf"按(?:([{_CHINESE_KEYS}])(?![下个個位十百])|(井[号號][键鍵])|(星[号號][键鍵]))")
+_CHINESE = re.compile(rf"[按撳](?:([{_CHINESE_KEYS}])(?![下个個位十百])|(井[号號][键鍵])|(星[号號][键鍵]))")
 
 _ENGLISH_KEYS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _ENGLISH_NAMES = rf"(?:the )?(?:({'|'.join(_ENGLISH_KEYS)})|(pound|hash)|(star))(?: key)?"
