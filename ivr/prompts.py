@@ -202,13 +202,11 @@ class _Reader:
                 "Write {name:type}; a brace itself cannot be spoken.",
             )
             return
+        if any(brace in literal for literal, *_ in parts for brace in "{}"):
+            self._note(path, f"Prompt '{prompt_id}' has a doubled brace.", "A brace cannot be spoken.", "Take it out.")
         for literal, name, kind, conversion in parts:
             if literal:
                 yield literal
-                if "{" in literal or "}" in literal:
-                    self._note(
-                        path, f"Prompt '{prompt_id}' has a doubled brace.", "A brace cannot be spoken.", "Take it out."
-                    )
             if name is None:
                 continue
             fault = self._fault(name, kind or "", conversion)

@@ -224,6 +224,8 @@ class _Builder:
                 here = (*path, f"{key} (again)")
             self.keys[here] = _position(event)
             value = self._value(next(self._events), here)
+            if value is None:
+                self.values[here] = self.keys[here]  # what is empty stands where its key stands
             found.setdefault(key, value)
         return found
 
