@@ -14,6 +14,7 @@ from ivr.counters import Counters
 from ivr.hotline import Hotline
 from ivr.inquiry import Desk
 from ivr.library import Library, default_dirs, load
+from ivr.metrics import CONTENT_TYPE, Metrics
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
 from ivr.settings import Settings
@@ -39,7 +40,11 @@ def create_app(settings: Settings, *, now: Callable[[], int] = wall_clock) -> Fa
     library = load_library(settings)
     redis = connect(settings.redis_url)
     seals = Seals(settings.secrets)
-    accounts = AccountClient(settings.account_url, settings.account_token.get_secret_value())
+    metrics = Metrics()
+    metrics.serves(library.version)
+    accounts = AccountClient(
+        settings.account_url, settings.account_token.get_secret_value(), observe=metrics.account_call
+    )
     counters = Counters(redis, seals)
     desk = Desk(accounts, counters, seals, now, frozenset(library.hotlines.weak_passwords))
     hotline = Hotline(
@@ -82,6 +87,10 @@ def create_app(settings: Settings, *, now: Callable[[], int] = wall_clock) -> Fa
             return JSONResponse({"status": "draining" if app.state.draining else "starting"}, status_code=503)
         reasons = await _degraded(counters)
         return JSONResponse({"status": "ready", "degraded": bool(reasons), "reasons": reasons})
+
+    @app.get("/metrics")
+    async def told_metrics() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     return app
 

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Self
@@ -55,6 +56,8 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._life, self._life_end = os.pipe()
+        # Where the workers write what they count, so that each can tell the sum; it begins anew with the service.
+        self._metrics = tempfile.TemporaryDirectory(prefix="ivr-metrics-")
 
     async def __aenter__(self) -> Self:
         try:
@@ -107,6 +110,7 @@ class Service:
             sock.close()
         for end in (self._life, self._life_end):
             os.close(end)
+        self._metrics.cleanup()
         self._folder.unlock()
 
     def hurry(self) -> None:
@@ -167,7 +171,7 @@ class Service:
         probed = self._probes[number]
         fds = (self._listener.fileno(), probed.fileno(), self._life)
         arguments = ("worker", "--fd", str(fds[0]), "--fd", str(fds[1]), "--life-fd", str(fds[2]))
-        env = self.settings.changed(worker=number).environment()
+        env = self.settings.changed(worker=number).environment() | {"PROMETHEUS_MULTIPROC_DIR": self._metrics.name}
         worker = Child(f"Worker {number + 1}", arguments, env, fds, probed.getsockname()[1])
         self._workers.append(worker)
         self._watch(worker.keep())

@@ -14,7 +14,7 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 # A room is a module or a package directly in ivr/. It imports from its own floor and from those below.
 FLOORS = [
     "call datafolder problems seals settings speech urls validators",
-    "accounts counters embedded filefaults flow prompts redis_line store yamlfile",
+    "accounts counters embedded filefaults flow metrics prompts redis_line store yamlfile",
     "engine entries identity inquiry library lookups walk",
     "hotline lint",
     "carrier channels",

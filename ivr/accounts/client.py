@@ -16,7 +16,7 @@ from ivr.accounts.contract import (
     TransferCase,
     Verified,
 )
-from ivr.accounts.wire import Outage, Reply, Wire
+from ivr.accounts.wire import Observe, Outage, Reply, Wire
 from ivr.call import Credential
 
 __all__ = ["AccountClient", "Outage", "ReferenceExpired", "Refused", "Verified"]
@@ -44,8 +44,8 @@ class AccountClient:
         ValueError: a setting is not what it should be; the text does not repeat it, it may hold a secret.
     """
 
-    def __init__(self, base_url: str, token: str, *, deadline: float = 9.0) -> None:
-        self._wire = Wire(base_url, token, deadline)
+    def __init__(self, base_url: str, token: str, *, deadline: float = 9.0, observe: Observe = lambda *_: None) -> None:
+        self._wire = Wire(base_url, token, deadline, observe)
 
     async def open(self) -> None:
         """Make ready to ask; called on the event loop that will ask."""
@@ -80,6 +80,7 @@ class AccountClient:
                 the hotline's own token): the attempt may be given back.
         """
         reply = await self._wire.send(
+            "verify",
             "POST",
             "/v1/verifications",
             body={
@@ -107,6 +108,7 @@ class AccountClient:
             Outage: neither 202 nor 429.
         """
         reply = await self._wire.send(
+            "sms-code",
             "POST",
             "/v1/sms-codes",
             body={
@@ -163,7 +165,7 @@ class AccountClient:
 
     async def change_pin(self, ref: str, new_pin: str, *, call_id: str) -> Literal["changed", "weak"]:
         """Set a new password; sent once."""
-        reply = await self._wire.send("PUT", _of(ref, "pin"), call_id=call_id, body={"new_pin": new_pin})
+        reply = await self._wire.send("pin", "PUT", _of(ref, "pin"), call_id=call_id, body={"new_pin": new_pin})
         del new_pin
         if _done(reply, ref, 204):
             return "changed"
@@ -174,12 +176,12 @@ class AccountClient:
     async def send_message(self, ref: str, text: str, *, call_id: str, idempotency_key: str) -> None:
         """Have ``text`` (at most 500 characters) sent to the registered mobile; sent once."""
         body = {"text": text, "idempotency_key": idempotency_key}
-        reply = await self._wire.send("POST", _of(ref, "messages"), call_id=call_id, body=body)
+        reply = await self._wire.send("message", "POST", _of(ref, "messages"), call_id=call_id, body=body)
         if not _done(reply, ref, 202):
             raise _ended(reply)
 
     async def _read(self, ref: str, what: str, read: Callable[[bytes], T], call_id: str) -> T:
-        reply = await self._wire.send("GET", _of(ref, what), call_id=call_id, tries=2)
+        reply = await self._wire.send(what.partition("?")[0], "GET", _of(ref, what), call_id=call_id, tries=2)
         if reply.status != 200:
             raise _ended(reply)
         if reply.refs != (ref,):

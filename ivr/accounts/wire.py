@@ -1,6 +1,7 @@
 """The wire to the account service: a request out, one reply back within the deadline, whatever the network does."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -92,6 +93,10 @@ async def _sent_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
     raise aiohttp.ClientConnectionError("the connection broke")
 
 
+Observe = Callable[[str, str, float], None]
+"""Told of every request: its operation, its result in one word, and how many seconds it took."""
+
+
 class Wire:
     """Send requests to ``base_url``; nothing here raises, so that no exception carries a request about.
 
@@ -101,7 +106,8 @@ class Wire:
         ValueError: a setting is not what it should be; the text does not repeat it, it may hold a secret.
     """
 
-    def __init__(self, base_url: str, token: str, deadline: float) -> None:
+    def __init__(self, base_url: str, token: str, deadline: float, observe: Observe) -> None:
+        self._observe = observe
         try:
             url = URL(base_url)
         except ValueError:
@@ -151,9 +157,24 @@ class Wire:
             return False
 
     async def send(
-        self, method: str, path: str, *, body: dict[str, Any] | None = None, call_id: str | None = None, tries: int = 1
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        body: dict[str, Any] | None = None,
+        call_id: str | None = None,
+        tries: int = 1,
     ) -> Reply:
         """Send a request up to ``tries`` times, the further ones only after a broken connection or a 5xx."""
+        began = time.monotonic()
+        reply = await self._tried(method, path, body, call_id, tries)
+        self._observe(operation, "ok" if 200 <= reply.status < 300 else reply.means(), time.monotonic() - began)
+        return reply
+
+    async def _tried(
+        self, method: str, path: str, body: dict[str, Any] | None, call_id: str | None, tries: int
+    ) -> Reply:
         headers = {} if call_id is None else {"Call-Id": call_id}
         reply = Reply(0, "timeout")
         try:

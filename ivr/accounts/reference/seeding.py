@@ -23,16 +23,17 @@ _LONG_AFTER: Final = 4_102_444_800  # 2100-01-01: a sample that is locked stays 
 
 
 async def seed(sessions: Sessions, samples: tuple[Sample, ...], pins: Pins, today: date) -> None:
-    """Write the sample members, with their dates counted back from ``today``, where there is no member at all."""
+    """Write the sample members that are not there yet, with their dates counted back from ``today``."""
     async with sessions() as db:
-        if await db.scalar(select(func.count()).select_from(MemberRow)):
-            return
-    hashes = await asyncio.gather(*(pins.hash(sample.pin) for sample in samples))
+        known = set(await db.scalars(select(MemberRow.id_number)))
+        last = await db.scalar(select(func.max(MemberRow.id))) or 0
+    missing = [sample for sample in samples if sample.id_number not in known]
+    hashes = await asyncio.gather(*(pins.hash(sample.pin) for sample in missing))
     async with sessions.begin() as db:
-        for number, (sample, pin_hash) in enumerate(zip(samples, hashes, strict=True), start=1):
+        for number, (sample, pin_hash) in enumerate(zip(missing, hashes, strict=True), start=last + 1):
             db.add(_member(number, sample, pin_hash, today))
         await db.flush()
-        for number, sample in enumerate(samples, start=1):
+        for number, sample in enumerate(missing, start=last + 1):
             db.add_all(_entries(number, sample, today))
 
 

@@ -1,0 +1,81 @@
+"""What is counted for the operator: turns, work, account calls, verifications; no label ever holds anything personal.
+
+Every label comes from the flow files or from a fixed list, so their number is bounded. With several workers each one
+writes files of its own below ``PROMETHEUS_MULTIPROC_DIR``, which the parent sets, and any of them can tell the sum.
+"""
+
+import os
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from ivr.call import Edge
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 10.0)
+
+
+class Metrics:
+    """The counters of one worker."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._edges = Counter(
+            "ivr_edges", "Ways walked through the flows: out of a node by a key or outcome.",
+            ("flow", "node", "via"), registry=registry,
+        )  # fmt: skip
+        self._webhooks = Counter(
+            "ivr_webhooks", "Webhooks of the carrier by kind and by what they got.", ("kind", "got"), registry=registry
+        )
+        self._webhook_seconds = Histogram(
+            "ivr_webhook_seconds", "Seconds from a webhook to its answer.", ("kind",), buckets=_SECONDS,
+            registry=registry,
+        )  # fmt: skip
+        self._account_calls = Counter(
+            "ivr_account_calls", "Requests to the account service by operation and result.",
+            ("operation", "result"), registry=registry,
+        )  # fmt: skip
+        self._account_seconds = Histogram(
+            "ivr_account_seconds", "Seconds that the account service took.", ("operation",), buckets=_SECONDS,
+            registry=registry,
+        )  # fmt: skip
+        self._verifications = Counter(
+            "ivr_verifications", "Verifications by their outcome in the flow.", ("outcome",), registry=registry
+        )
+        self._version = Gauge(
+            "ivr_flow_version", "1 for the flow version that new calls begin with.", ("version",),
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+
+    def walked(self, path: Iterable[Edge]) -> None:
+        """Count the edges of a committed turn."""
+        for edge in path:
+            self._edges.labels(*edge).inc()
+
+    def webhook(self, kind: str, got: str, seconds: float) -> None:
+        """Count a webhook of a kind (voice, turn, poll …) by what it got (answer, forbidden, trouble …)."""
+        self._webhooks.labels(kind, got).inc()
+        self._webhook_seconds.labels(kind).observe(seconds)
+
+    def account_call(self, operation: str, result: str, seconds: float) -> None:
+        """Count a request to the account service; `result` is ok, refused, expired or the reason of an outage."""
+        self._account_calls.labels(operation, result).inc()
+        self._account_seconds.labels(operation).observe(seconds)
+
+    def verification(self, outcome: str) -> None:
+        """Count a verification by the outcome that the flow saw."""
+        self._verifications.labels(outcome).inc()
+
+    def serves(self, version: str) -> None:
+        """Tell which flow version new calls begin with."""
+        self._version.labels(version).set(1)
+
+    def text(self) -> bytes:
+        """Give all workers' counts as Prometheus text."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+        return generate_latest(registry)
