@@ -16,6 +16,7 @@ _FORMS: Final = {
     "^\\+[1-9]": 'a telephone number with its country, such as "+861012345678", or an address sip:name@host',
     "^sip:": 'a telephone number with its country, such as "+861012345678", or an address sip:name@host',
     "^\\+?[0-9]": 'a number as it is dialled, 3 to 15 digits, such as "12333" or "+861012333"',
+    "^[0-9]{17}": 'an ID number in quotes, 18 characters, such as "11010519491231002X"',
     "^[0-9]{6}$": 'six digits in quotes, such as "110105"',
 }
 """What a text must look like, by the beginning of its pattern; whoever writes a flow reads no patterns."""

@@ -2,15 +2,27 @@
 
     call: balance is told after one wrong password
     to: "12333"                                   # the number dialled
+    agent: busy                                   # how a dial ends: answered, busy, no-answer, failed, canceled
+    rings: 120                                    # seconds that pass until a dial has ended
     service: {verify: [wrong, ok], balance: [{balance: "12034.50", as_of: "2026-10-31", status: normal}]}
+    used_up: ["id_card 110105198503122173"]       # accounts that have no attempt left today
+    verified: ["id_card 110105198503122173"]      # the numbers that reach the account service, in their order
     script:
       - hears: [main.long]
-      - press: "1"                                # keys at one prompt; "-" is silence, "wait 301" passes seconds
+      - press: "1"                                # keys at one prompt; "-" is silence
         hears: [identify.ask_number]              # prompt ids, in their order, and nothing else
         spoken: 请输入…                            # optionally, words that must be among what is heard
+        slow: false                               # optionally, whether all of it is spoken slowly
+        waits: 10                                 # optionally, seconds that are then waited for a key
+        then: end                                 # the call ends here; without it the call goes on
+      - press: "9"
+        times: 3                                  # the same again, so many times in all
+        hears: [main.long]
+      - press: "wait 301"                         # not a key: seconds pass; nothing is heard
+      - press: "counts lost"                      # not a key: the store loses its counts; nothing is heard
 
 What is heard is compared to the prompts of the library, so that scripts survive a rewording. Every scripted answer of
-the service must be used.
+the service must be used, and a call that has ended takes no more keys.
 """
 
 import re
@@ -21,30 +33,62 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from ivr.call import Utterance
+from ivr.call import DialOutcome, Utterance
 from ivr.library import Library
 
 CALLS = Path(__file__).parent / "calls"
 
+COUNTS_LOST = "counts lost"
+
+AGENTS: Mapping[str, DialOutcome] = {
+    "answered": "answered",
+    "busy": "busy",
+    "no-answer": "no_answer",
+    "failed": "failed",
+    "canceled": "no_answer",
+}
+"""How a dial ends, by the carrier's word for it: one that was taken back has reached nobody either."""
+
+VOICE_LANGUAGES: Mapping[str, str] = {"cmn-CN": "zh", "yue-CN": "yue", "en-US": "en"}
+
+_HEADERS = {"call", "to", "agent", "rings", "service", "used_up", "verified", "script"}
+_FIELDS = {"press", "hears", "spoken", "slow", "waits", "then", "times"}
+_PRESSES = re.compile(r"[0-9*#]+|-|wait [0-9]+|counts lost")
+
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that the caller does, and what is heard next."""
+    """One thing that the caller does, or that happens meanwhile, and what is heard next."""
 
+    step: int
     press: str | None
     hears: tuple[str, ...]
     spoken: str | None
-    then: str | None
+    slow: bool | None
+    waits: int | None
+    ends: bool
+
+    @property
+    def passes(self) -> int | None:
+        """Give the seconds that pass, where that is all that happens."""
+        press = self.press or ""
+        return int(press.removeprefix("wait ")) if press.startswith("wait ") else None
+
+    def __str__(self) -> str:
+        return f"step {self.step}, after {self.press!r}"
 
 
 @dataclass(frozen=True)
 class Script:
-    """A whole call."""
+    """A whole call. Accounts are a kind and a number."""
 
     call: str
     to: str
     agent: str
+    rings: int
     service: dict[str, list[Any]]
+    used_up: tuple[tuple[str, str], ...]
+    verified: tuple[tuple[str, str], ...] | None
     lines: tuple[Line, ...]
 
 
@@ -57,21 +101,49 @@ def scripts() -> Iterator[Script]:
 
 
 def _script(file: str, data: dict[str, Any]) -> Script:
-    unknown = data.keys() - {"call", "to", "agent", "service", "script"}
-    assert not unknown, f"{file}: a call script has no {unknown}"
-    lines = []
-    for line in data["script"]:
-        unknown = line.keys() - {"press", "hears", "spoken", "then"}
-        assert not unknown, f"{file}: a line of '{data['call']}' has no {unknown}"
-        assert line.get("press") is None or isinstance(line["press"], str), f"{file}: quote the keys of {line}"
-        lines.append(Line(line.get("press"), tuple(line["hears"]), line.get("spoken"), line.get("then")))
+    where = f"{file}: '{data.get('call')}'"
+    assert not data.keys() - _HEADERS, f"{where}: a call script has no {data.keys() - _HEADERS}"
+    agent = data.get("agent", "answered")
+    assert agent in AGENTS, f"{where}: an agent is one of {list(AGENTS)}, not {agent!r}"
+    lines = tuple(one for step, line in enumerate(data["script"], 1) for one in _lines(where, step, line))
+    assert not any(line.ends for line in lines[:-1]), f"{where}: something follows the end of the call"
     return Script(
         f"{file.removesuffix('.yaml')}: {data['call']}",
         data.get("to", "12333"),
-        data.get("agent", "answered"),
+        agent,
+        data.get("rings", 0),
         data.get("service", {}),
-        tuple(lines),
+        tuple(_account(one) for one in data.get("used_up", [])),
+        tuple(_account(one) for one in data["verified"]) if "verified" in data else None,
+        lines,
     )
+
+
+def _lines(where: str, step: int, data: dict[str, Any]) -> list[Line]:
+    assert not data.keys() - _FIELDS, f"{where}: a line has no {data.keys() - _FIELDS}"
+    press = data.get("press")
+    assert press is None or isinstance(press, str), f"{where}: quote the keys of {data}"
+    assert press is None or _PRESSES.fullmatch(press), f"{where}: nobody can do {press!r}"
+    assert data.get("then") in (None, "end"), f"{where}: 'then' can only be 'end', not {data['then']!r}"
+    line = Line(
+        step,
+        press,
+        tuple(data.get("hears", ())),
+        data.get("spoken"),
+        data.get("slow"),
+        data.get("waits"),
+        data.get("then") == "end",
+    )
+    if line.passes is not None or press == COUNTS_LOST:
+        assert data.keys() == {"press"}, f"{where}: nothing is heard at {press!r}"
+    else:
+        assert "hears" in data, f"{where}: what is heard after {press!r}?"
+    return [line] * data.get("times", 1)
+
+
+def _account(text: str) -> tuple[str, str]:
+    kind, number = text.split()
+    return kind, number
 
 
 def check_heard(library: Library, line: Line, heard: Sequence[Utterance]) -> None:
@@ -81,11 +153,21 @@ def check_heard(library: Library, line: Line, heard: Sequence[Utterance]) -> Non
     for prompt in line.hears:
         lang = rest[0].lang if rest else "zh"
         count = _matches(library, prompt, lang, rest)
-        assert count, f"pressed {line.press!r}: expected {prompt} of {line.hears}, heard {texts}"
+        assert count, f"{line}: expected {prompt} of {line.hears}, heard {texts}"
         del rest[:count]
-    assert not rest, f"pressed {line.press!r}: expected {line.hears}, heard besides {[one.text for one in rest]}"
+    assert not rest, f"{line}: expected {line.hears}, heard besides {[one.text for one in rest]}"
     if line.spoken is not None:
-        assert line.spoken in "".join(texts), f"pressed {line.press!r}: expected {line.spoken!r} in {texts}"
+        assert line.spoken in "".join(texts), f"{line}: expected {line.spoken!r} in {texts}"
+    if line.slow is not None:
+        slow = [one.slow for one in heard]
+        assert slow == [line.slow] * len(heard), f"{line}: expected slow {line.slow}, heard {slow}"
+
+
+def check_goes_on(line: Line, *, ended: bool, waits: int | None) -> None:
+    """Fail where the call ends, or waits, in another way than the line says. ``waits`` is seconds."""
+    assert ended == line.ends, f"{line}: the call {'has ended' if ended else 'goes on'}"
+    if line.waits is not None:
+        assert waits == line.waits, f"{line}: expected a wait of {line.waits} s, not {waits}"
 
 
 def _matches(library: Library, prompt: str, lang: str, heard: Sequence[Utterance]) -> int:
@@ -108,11 +190,3 @@ def _matches(library: Library, prompt: str, lang: str, heard: Sequence[Utterance
 
 def _pattern(pieces: Sequence[Any]) -> str:
     return "".join(re.escape(piece) if isinstance(piece, str) else ".+" for piece in pieces)
-
-
-def keys_of(press: str) -> tuple[str, bool]:
-    """Split what is pressed at a prompt into keys and whether ``#`` ended them."""
-    return press.removesuffix("#"), press.endswith("#")
-
-
-VOICE_LANGUAGES: Mapping[str, str] = {"cmn-CN": "zh", "yue-CN": "yue", "en-US": "en"}

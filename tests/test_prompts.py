@@ -91,8 +91,10 @@ def test_a_prompt_knows_its_variables(catalogs: dict[str, Catalog]) -> None:
 def test_a_missing_fact_is_a_sentence(catalogs: dict[str, Catalog]) -> None:
     with pytest.raises(MissingFact) as told:
         speak(catalogs, "balance.tell", {"balance": "1.00", "tail": "1102"}, "zh")
-    expected = "Prompt 'balance.tell' (zh) says {as_of:date}, but the fact 'as_of' is not known here; known are balance and tail."
-    assert str(told.value) == expected
+    assert str(told.value) == (
+        "Prompt 'balance.tell' (zh) says {as_of:date}, but the fact 'as_of' is not known here; "
+        "known are balance and tail."
+    )
     assert "1.00" not in str(told.value), "a member's fact has no place in an error"
 
 

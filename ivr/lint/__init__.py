@@ -52,6 +52,7 @@ FILE_RULES: Final[tuple[Rule, ...]] = (
     rules_wording.number_before_measure,
     rules_wording.key_words,
     rules_keys.option_first,
+    rules_keys.language_key_taken,
 )
 """Rules that look at each place by itself."""
 
@@ -82,6 +83,7 @@ CALL_RULES: Final[tuple[Rule, ...]] = (
     rules_members.personal_before_verification,
     rules_members.unknown_fact,
     rules_hotlines.hours_of_nobody,
+    rules_keys.language_key_unnamed,
     rules_keys.dead_key,
     rules_keys.unspoken_key,
     rules_keys.late_key,

@@ -155,7 +155,7 @@ class Plan:
 
 def targets(flow: Flow) -> Iterator[Target]:
     """Give every place in a flow that names one of its nodes."""
-    yield Target(("start",), "the flow starts", flow.start)
+    yield Target(("start",), "the start leads", flow.start)
     if flow.lost:
         yield Target(("lost",), "callers who are lost are sent", flow.lost)
     for key, name in flow.keys.items():

@@ -59,8 +59,11 @@ def deaf_circle(plan: Plan) -> Iterator[Found]:
         if places in told:
             continue
         told.add(places)
-        flow, name = circle[0][0][-1]
-        shown = " → ".join(f"{where}.{node}" for stack, _ in [*circle, circle[0]] for where, node in [stack[-1]])
+        way = [stack[-1] for stack, _ in circle]
+        first = way.index(min(way))
+        way = [*way[first:], *way[: first + 1]]
+        flow, name = way[0]
+        shown = " → ".join(f"{where}.{node}" for where, node in way)
         message = f"These nodes lead to each other without ever listening: {shown}."
         yield plan.in_flow(flow, ("nodes", name), message, "Let a menu come in between, or hang up.", key=True)
 
@@ -146,7 +149,7 @@ def _closure(flow: str, callees: dict[str, set[str]]) -> set[str]:
 
 
 def _circles(plan: Plan) -> Iterator[list[tuple[Stack, Moment]]]:
-    """Give the circles of steps that happen without the caller; each begins at its first place by name.
+    """Give the circles of steps that happen without the caller.
 
     A verification that has just ended cannot hold at the gate, so a circle through both is none.
     """

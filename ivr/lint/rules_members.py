@@ -1,6 +1,7 @@
 """Rules about members: nothing personal without a verification, no password that is kept, no fact that is not there."""
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from ivr.flow import CollectNode, LookupNode, Node
 from ivr.lint.knowledge import TOLD_FACTS, at_the_next_key, facts_known, unverified_ways
@@ -45,7 +46,7 @@ def personal_before_verification(plan: Plan) -> Iterator[Found]:
         flow, name = way[-1][-1]
         if (flow, name) not in told:
             told.add((flow, name))
-            shown = " → ".join(f"{where}.{node}" for where, node in dict.fromkeys(stack[-1] for stack in way))
+            shown = " → ".join(f"{where}.{node}" for (where, node), _ in groupby(stack[-1] for stack in way))
             message = f"Lookup '{name}' of flow '{flow}' is personal, but a call can come here unverified: {shown}."
             remedy = "Let every way here pass the gate's outcome 'verified' or a verification that is 'ok'."
             yield plan.in_flow(flow, ("nodes", name), message, remedy, key=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ivr.prompts import Segment
@@ -35,12 +36,13 @@ class Mention(NamedTuple):
     end: int
 
 
-def keys_named(segment: Segment) -> list[Mention]:
+@lru_cache(maxsize=4096)
+def keys_named(segment: Segment) -> tuple[Mention, ...]:
     """Give the keys that a text names, in their order; ``请按一`` and ``press one`` name key 1."""
     text = segment.text
     if segment.lang == "en":
-        return [_mention(match, _ENGLISH_KEYS) for match in _ENGLISH.finditer(text)]
-    return [_mention(match, _CHINESE_KEYS) for match in _CHINESE.finditer(text)]
+        return tuple(_mention(match, _ENGLISH_KEYS) for match in _ENGLISH.finditer(text))
+    return tuple(_mention(match, _CHINESE_KEYS) for match in _CHINESE.finditer(text))
 
 
 def _mention(match: re.Match[str], names: str | tuple[str, ...]) -> Mention:

@@ -1,0 +1,55 @@
+"""What a channel is given to write: a turn, and the sealed token that names where its caller goes on."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ivr.call import Session, Turn, Utterance, Wait
+from ivr.flow import AgentGroup
+from ivr.seals import Position, Seals, position_of
+
+
+class Call(NamedTuple):
+    """A call as the carrier names it."""
+
+    sid: str
+    dialled: str
+
+
+class Page(NamedTuple):
+    """All that a channel needs to write a turn: `token` names where the caller goes on, `kind` how."""
+
+    turn: Turn
+    token: str
+    kind: str
+    group: AgentGroup | None = None
+
+
+class Pages:
+    """Turns into documents: `write` is the channel's. The same call at the same place always gets the same bytes."""
+
+    def __init__(self, seals: Seals, write: Callable[[Page], bytes]) -> None:
+        self._seals = seals
+        self._write = write
+
+    def token(self, call: Call, session: Session) -> str:
+        """Give the token of the turn after the session's own."""
+        return self._seals.seal_token("turn", call.sid, position_of(session))
+
+    def turn(self, call: Call, session: Session, turn: Turn, group: AgentGroup | None) -> bytes:
+        """Write the turn that brought a call to where the session stands."""
+        return self._write(Page(turn, self.token(call, session), "turn", group))
+
+    def poll(self, call: Call, before: Session, say: tuple[Utterance, ...]) -> bytes:
+        """Write what is said while work goes on, and come back for its reply: made from where the call stood before."""
+        return self._go_to("poll", call, position_of(before), say)
+
+    def on(self, call: Call, position: Position) -> bytes:
+        """Send the call on to a turn without a word."""
+        return self._go_to("turn", call, position, ())
+
+    def opened(self, kinds: tuple[str, ...], call: Call, token: str) -> Position | None:
+        """Open a token of this call and of one of the kinds; None for anything else."""
+        return next((found for kind in kinds if (found := self._seals.open_token(kind, call.sid, token))), None)
+
+    def _go_to(self, kind: str, call: Call, position: Position, say: tuple[Utterance, ...]) -> bytes:
+        return self._write(Page(Turn(say, Wait()), self._seals.seal_token(kind, call.sid, position), kind))

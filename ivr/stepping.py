@@ -1,0 +1,158 @@
+"""Move a call until it waits for its caller: steps of the engine, and the lookups that they ask in between.
+
+Nothing here keeps a call or knows whether its turn counts: that is the hotline's, which commits what comes of it.
+"""
+
+import asyncio
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from ivr.call import Answered, Ask, Dial, End, Event, Session, Silence, Started, Turn, Utterance
+from ivr.engine import begin, step
+from ivr.flow import AgentGroup, CollectNode, TransferNode
+from ivr.inquiry import Desk, Inquiry
+from ivr.library import Library
+from ivr.lookups import DECLARED
+from ivr.prompts import speak
+from ivr.seals import Position, session_from
+
+TOO_OLD_MS = 4 * 3600_000
+"""A URL of a call that began before this leads nowhere any more, unless a human may be on the line."""
+
+
+class Deadlines(NamedTuple):
+    """How long things may take, in seconds; tests shrink them.
+
+    `reply`: how long a webhook waits for work before the caller hears the filler; the carrier waits 5 s at most.
+    `work`: how long work may take in all; then it counts as an outage. `claim`: when a claim on work is dead. `look`:
+    how often a worker looks whether another one has committed the reply it waits for.
+    """
+
+    reply: float = 4.0
+    work: float = 10.0
+    claim: float = 12.0
+    look: float = 0.05
+
+
+class Worked(NamedTuple):
+    """What came of work: where the call stands now, what is said, and whether its attempt does not count."""
+
+    session: Session
+    turn: Turn
+    gives_back: bool
+
+
+class Stepping:
+    """Moves calls by what the library says; lookups ask the desk. Refusals are sent on multiples of `refusal_step`."""
+
+    def __init__(self, library: Library, desk: Desk, *, refusal_step: float, work_seconds: float) -> None:
+        self.library = library
+        self.desk = desk
+        self._refusal_step = refusal_step
+        self._work_seconds = work_seconds
+
+    # --- where a call stands ---
+
+    def begin(self, dialled: str) -> Session:
+        """Give the session of a call that has just come in."""
+        name, _ = self.library.hotline_for(dialled)
+        return begin(self.library, name, self.desk.now())
+
+    def session_at(self, position: Position) -> Session:
+        """Give the session that goes on from a token: unverified, and idle from now on."""
+        return replace(session_from(position), last_at=self.desk.now())
+
+    def too_old(self, position: Position) -> bool:
+        """Tell whether a token's call began so long ago that it must be over."""
+        return self.desk.now() - position.started >= TOO_OLD_MS and not self.with_a_human(position)
+
+    def with_a_human(self, position: Position) -> bool:
+        """Tell whether a call waits for or speaks with an agent: such a call may last longer than any other."""
+        if not position.stack:
+            return False
+        flow, node = position.stack[-1]
+        return flow in self.library.flows and isinstance(self.library.flows[flow].nodes.get(node), TransferNode)
+
+    def group(self, session: Session, turn: Turn) -> AgentGroup | None:
+        """Give the agents whom a turn dials, where it dials any."""
+        if not isinstance(turn.next, Dial):
+            return None
+        return self.library.hotlines.hotlines[session.hotline].agents.get(turn.next.group)
+
+    def failed_per_call(self, session: Session) -> int:
+        """Say how many credentials may fail in this call."""
+        return self.library.hotlines.hotlines[session.hotline].limits.failed_per_call
+
+    def filler(self, before: Session) -> tuple[Utterance, ...]:
+        """Say what a caller hears whose answer takes long; the same to all who wait for it."""
+        offered = self.library.hotlines.hotlines[before.hotline].languages
+        return speak(self.library.catalogs, "wait", {}, before.lang, slow=before.slow, offered=offered)
+
+    # --- moving it ---
+
+    async def inside(self, sid: str, session: Session, event: Event) -> tuple[Session, Turn]:
+        """Step until the call waits for its caller or for something outside this process."""
+        session = self._on_known_version(session)
+        if not session.stack:
+            event = Started()
+        elif self._lacks_its_number(session):
+            # The number was dropped with the session: whatever was keyed at its password is keyed for nothing.
+            flow, _ = session.stack[-1]
+            session = replace(session, stack=(*session.stack[:-1], (flow, self.library.flows[flow].start)))
+            event = Silence()
+        so_far = Turn((), End())
+        while True:
+            session, turn = step(self.library, session, event, self.desk.now())
+            so_far = _joined(so_far, turn)
+            if not isinstance(turn.next, Ask) or (DECLARED[turn.next.lookup].remote and not session.public):
+                return session, so_far
+            event = await self._ask(sid, session, turn.next, _clock() + self._work_seconds)
+
+    async def work(self, sid: str, session: Session, turn: Turn, *, arrived: float, spent: bool) -> Worked:
+        """Ask, inside and outside, until the call waits for its caller again; `turn` is what asks first.
+
+        `session` counts the attempt that was reserved, unless the call had none left (`spent`). A refusal is held
+        back until the first multiple of the fixed step after the webhook came (at `arrived`) that still lies ahead.
+        """
+        until = _clock() + self._work_seconds
+        so_far = turn
+        gives_back = False
+        while isinstance(turn.next, Ask):
+            declared = DECLARED[turn.next.lookup]
+            answered = await self._ask(sid, session, turn.next, until, spent=spent)
+            if declared.verifies and not spent and answered.outcome in declared.gives_back:
+                # At once, or a gate further on in this very turn would still count it.
+                gives_back, session = True, replace(session, failed=max(0, session.failed - 1))
+            if answered.outcome in declared.refusals:
+                await asyncio.sleep(self._refusal_step - (_clock() - arrived) % self._refusal_step)
+            session, turn = step(self.library, session, answered, self.desk.now())
+            so_far = _joined(so_far, turn)
+        return Worked(session, so_far, gives_back)
+
+    async def _ask(self, sid: str, session: Session, ask: Ask, until: float, *, spent: bool = False) -> Answered:
+        hotline = self.library.hotlines.hotlines[session.hotline]
+        return await DECLARED[ask.lookup].answer(Inquiry(self.desk, sid, session, hotline, until, ask.secret, spent))
+
+    def _on_known_version(self, session: Session) -> Session:
+        """Bring a call whose flow version nobody knows any more to the main menu; language and budgets stay."""
+        if session.version == self.library.version:
+            return session
+        hotlines = self.library.hotlines
+        hotline = session.hotline if session.hotline in hotlines.hotlines else hotlines.default
+        languages = hotlines.hotlines[hotline].languages
+        lang = session.lang if session.lang in languages else languages[0]
+        return replace(session, version=self.library.version, hotline=hotline, lang=lang, stack=())
+
+    def _lacks_its_number(self, session: Session) -> bool:
+        flow, name = session.stack[-1]
+        node = self.library.flows[flow].nodes[name]
+        return isinstance(node, CollectNode) and node.entry == "password" and session.credential is None
+
+
+def _clock() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _joined(one: Turn, then: Turn) -> Turn:
+    return Turn(one.say + then.say, then.next, one.path + then.path)

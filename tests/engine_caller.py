@@ -1,0 +1,192 @@
+"""A caller of the engine alone: plays a call script without HTTP or Redis and notes which ways it walked."""
+
+import asyncio
+
+import msgspec
+
+from call_scripts import AGENTS, COUNTS_LOST, Line, Script, check_goes_on, check_heard
+from ivr.accounts.client import Refused as CredentialRefused
+from ivr.accounts.client import Verified
+from ivr.call import (
+    Answered,
+    Ask,
+    Credential,
+    Dial,
+    DialEnded,
+    Edge,
+    End,
+    Event,
+    Keyed,
+    Listen,
+    ListenMode,
+    Session,
+    Silence,
+    Started,
+    Turn,
+    Utterance,
+)
+from ivr.counters import Counters, Refused, Reserved
+from ivr.engine import begin, step
+from ivr.inquiry import Desk, Inquiry
+from ivr.library import Library
+from ivr.lookups import DECLARED
+from ivr.seals import Seals
+from ivr.validators import weak_reason
+from scripted_accounts import ScriptedAccounts
+from scripted_client import ScriptedClient
+
+BEGAN = 1_795_000_000_000
+SECONDS_A_TURN = 3
+"""What hearing and keying take on the engine; over HTTP no time passes but what a script says."""
+
+
+class EngineCaller:
+    """Plays one script; the session goes through its stored form after every step.
+
+    `walked` are the edges of all turns, `spoken` the prompts heard and their languages, `weak` why passwords were found too simple.
+    """
+
+    def __init__(self, library: Library, script: Script) -> None:
+        self.library = library
+        self.script = script
+        self.accounts = ScriptedAccounts()
+        self.accounts.script(script.service)
+        self.client = NotingClient(self.accounts)
+        self.counters = ScriptedCounters(script)
+        self.now = BEGAN
+        name, self.hotline = library.hotline_for(script.to)
+        self.session = begin(library, name, self.now)
+        self.turn: Turn | None = None
+        self.walked: set[Edge] = set()
+        self.spoken: set[tuple[str, str]] = set()
+        self.weak: set[str] = set()
+        self.desk = Desk(
+            self.client,
+            self.counters,
+            Seals([bytes(32)]),
+            lambda: self.now,
+            frozenset(library.hotlines.weak_passwords),
+        )
+
+    async def plays(self) -> None:
+        """Play the whole script. Fails at the first line where something else is heard."""
+        for line in self.script.lines:
+            if line.passes is not None:
+                self.now += line.passes * 1000
+            elif line.press == COUNTS_LOST:
+                self.counters.lost = True
+            else:
+                await self._does(line)
+        assert not self.accounts.unused, "the script has answers that nobody asked for"
+        if self.script.verified is not None:
+            assert tuple(self.client.verified) == self.script.verified
+
+    async def _does(self, line: Line) -> None:
+        self.now += SECONDS_A_TURN * 1000
+        heard = await self._takes(self._event(line))
+        while self.turn is not None and isinstance(self.turn.next, Dial):
+            self.now += self.script.rings * 1000
+            heard += await self._takes(DialEnded(AGENTS[self.script.agent]))
+        assert self.turn is not None
+        check_heard(self.library, line, heard)
+        check_goes_on(line, ended=isinstance(self.turn.next, End), waits=_waits(self.turn))
+
+    def _event(self, line: Line) -> Event:
+        if line.press is None:
+            return Started()
+        assert self.turn is not None
+        assert isinstance(self.turn.next, Listen), f"pressed {line.press!r}, but nobody listens"
+        return Silence() if line.press == "-" else gathered(self.turn.next.mode, line.press)
+
+    async def _takes(self, event: Event) -> list[Utterance]:
+        heard: list[Utterance] = []
+        while True:
+            self.session, self.turn = step(self.library, self.session, event, self.now)
+            self.session = msgspec.msgpack.decode(msgspec.msgpack.encode(self.session), type=Session)
+            heard += self.turn.say
+            self.walked.update(self.turn.path)
+            self.spoken.update((one.prompt, one.lang) for one in self.turn.say)
+            if not isinstance(self.turn.next, Ask):
+                return heard
+            event = await self._answer(self.turn.next)
+
+    async def _answer(self, ask: Ask) -> Event:
+        """Answer as the driver does: the call's attempt is taken before the question, and given back after some."""
+        declared = DECLARED[ask.lookup]
+        spent = declared.verifies and self.session.failed >= self.hotline.limits.failed_per_call
+        counted = declared.verifies and not spent
+        if counted:
+            self._count(1)
+        until = asyncio.get_running_loop().time() + 5
+        inquiry = Inquiry(self.desk, "CA" + "0" * 32, self.session, self.hotline, until, ask.secret, spent)
+        answered = await declared.answer(inquiry)
+        assert answered.outcome in declared.outcomes
+        assert declared.outcomes[answered.outcome] <= answered.facts.keys()
+        if counted and answered.outcome in declared.gives_back:
+            self._count(-1)
+        self._note_weakness(ask, answered)
+        return answered
+
+    def _count(self, failed: int) -> None:
+        self.session = msgspec.structs.replace(self.session, failed=self.session.failed + failed)
+
+    def _note_weakness(self, ask: Ask, answered: Answered) -> None:
+        credential = self.session.credential
+        if answered.outcome != "too_simple" or ask.secret is None or credential is None:
+            return
+        birth = credential.number[6:14] if credential.kind == "id_card" else None
+        reason = weak_reason(
+            ask.secret, birth=birth, numbers=self.session.tails, listed=self.library.hotlines.weak_passwords
+        )
+        self.weak.add(reason or "must_change")
+
+
+def gathered(mode: ListenMode, press: str) -> Keyed:
+    """Give what the carrier makes of keys: one key, up to ``#``, or six; what follows is lost, as it is there."""
+    if mode == "key":
+        return Keyed(press[0])
+    keys, hash_, _ = press.partition("#")
+    if mode == "six" and len(keys) >= 6:
+        return Keyed(keys[:6])
+    return Keyed(keys, bool(hash_))
+
+
+def _waits(turn: Turn) -> int | None:
+    """Give the one wait that the carrier has: for the first key and between keys."""
+    if not isinstance(turn.next, Listen):
+        return None
+    listen = turn.next
+    return listen.first_wait if listen.mode == "key" else max(listen.first_wait, listen.key_wait)
+
+
+class NotingClient(ScriptedClient):
+    """The scripted account service, which notes the numbers that it is asked about."""
+
+    def __init__(self, accounts: ScriptedAccounts) -> None:
+        super().__init__(accounts)
+        self.verified: list[tuple[str, str]] = []
+
+    async def verify(
+        self, credential: Credential, secret_kind: str, secret: str, *, call_id: str, region: str | None
+    ) -> Verified | CredentialRefused:
+        self.verified.append((credential.kind, credential.number))
+        return await super().verify(credential, secret_kind, secret, call_id=call_id, region=region)
+
+
+class ScriptedCounters(Counters):
+    """Counts as a script has them, at the start of a call; what the real ones do is tested where they are real."""
+
+    def __init__(self, script: Script) -> None:
+        self.lost = False
+        self._used_up = {f"{kind}:{number}" for kind, number in script.used_up}
+
+    async def epoch_confirmed(self) -> bool:
+        return not self.lost
+
+    async def reserve(
+        self, kind: str, value: str, *, limit: int, window_s: float, reservation: str, of: str | None = None
+    ) -> Reserved | Refused:
+        return Refused(limit) if value in self._used_up else Reserved(1)
+
+    async def give_back(self, kind: str, value: str, reservation: str, *, of: str | None = None) -> None:
+        return

@@ -1,0 +1,843 @@
+"""A small hotline without a fault, and for every rule of the lint the edits that make it a bad example."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Promised:
+    """A lookup as the lint sees it."""
+
+    outcomes: Mapping[str, frozenset[str]]
+    personal: bool = False
+    verifies: bool = False
+
+
+def outcomes(**facts: str) -> dict[str, frozenset[str]]:
+    return {outcome: frozenset(names.split()) for outcome, names in facts.items()}
+
+
+LOOKUPS: dict[str, Promised] = {
+    "gate": Promised(outcomes(verified="", open="", closed="")),
+    "verify": Promised(outcomes(ok="", refused=""), verifies=True),
+    "forget": Promised(outcomes(done="")),
+    "balance": Promised(outcomes(ok="balance as_of", expired="", error=""), personal=True),
+}
+HELD = ("silence.first", "goodbye")
+WRONGS = {"number": ("length", "check"), "password": ("malformed",)}
+
+WORLD: dict[str, str] = {
+    "flows/hotlines.yaml": """\
+default: main
+hotlines:
+  main:
+    name: {zh: 社保热线, en: social insurance hotline}
+    region: "110105"
+    languages: [zh, en]
+    flow: main
+    agents:
+      general:
+        numbers: ["+12025550133"]
+        hours: {zh: 工作日上午九点到十二点, en: weekdays from nine to twelve}
+  small:
+    name: {zh: 医保热线}
+    region: "110105"
+    languages: [zh]
+    flow: main
+    agents:
+      general: {hours: {zh: 工作日上午九点到十二点}}
+""",
+    "flows/main.yaml": """\
+flow: main
+start: menu
+lost: agent
+keys:
+  "0": agent
+  "9": again
+nodes:
+  menu:
+    kind: menu
+    say: main.long
+    repeat: main.short
+    keys:
+      "1": balance
+  balance: {kind: call, flow: balance, returns: {back: menu}}
+  agent: {kind: call, flow: agent, returns: {back: menu}}
+""",
+    "flows/balance.yaml": """\
+flow: balance
+start: who
+nodes:
+  who: {kind: call, flow: identify, returns: {done: fetch, back: back}}
+  fetch: {kind: lookup, call: balance, outcomes: {ok: tell, expired: who, error: trouble}}
+  tell: {kind: say, say: balance.tell, to: after}
+  trouble: {kind: say, say: trouble.account, to: after}
+  after:
+    kind: menu
+    say: after.menu
+    keys: {"3": another, "*": back, "#": goodbye}
+  another: {kind: lookup, call: forget, outcomes: {done: who}}
+  goodbye: {kind: menu, say: goodbye, wait: 3, any: after, silent: hang_up}
+  hang_up: {kind: hangup}
+  back: {kind: return, outcome: back}
+""",
+    "flows/identify.yaml": """\
+flow: identify
+start: gate
+nodes:
+  gate: {kind: lookup, call: gate, outcomes: {verified: done, open: number, closed: back}}
+  number:
+    kind: collect
+    entry: number
+    say: identify.number
+    kept: identify.kept
+    help: identify.help
+    wrong: {length: identify.length, check: identify.check}
+    outcomes: {entered: pin, back: back}
+  pin:
+    kind: collect
+    entry: password
+    say: [identify.tail, identify.pin]
+    wrong: {malformed: identify.malformed}
+    outcomes: {entered: verify, back: number}
+  verify: {kind: lookup, call: verify, outcomes: {ok: done, refused: pin}}
+  done: {kind: return, outcome: done}
+  back: {kind: return, outcome: back}
+""",
+    "flows/agent.yaml": """\
+flow: agent
+start: connect
+lost: goodbye
+nodes:
+  connect:
+    kind: transfer
+    group: general
+    say: agent.transfer
+    outcomes: {answered: goodbye, busy: busy, no_answer: busy, failed: busy, off_duty: off_duty}
+  busy: {kind: menu, say: agent.busy, keys: {"0": connect, "*": back}}
+  off_duty: {kind: say, say: agent.off_duty, to: goodbye}
+  goodbye: {kind: hangup, say: goodbye}
+  back: {kind: return, outcome: back}
+""",
+    "prompts/zh.yaml": """\
+silence.first: 没有收到您的按键。
+goodbye: 感谢您的来电，再见。
+main.long:
+  - 您好，{hotline:text}。人工服务，请按零。
+  - {en: "For English, press eight."}
+  - 查余额，请按一。
+main.short: 余额，请按一；人工，请按零。
+balance.tell: 您的余额为{balance:money}，截至{as_of:date}。如有疑问，请按零。
+trouble.account: 对不起，余额现在查不到。
+after.menu: 查另一个号码，请按三；返回，请按星号键；结束通话，请挂机。
+identify.number: 请输入号码，按井号键结束。
+identify.kept: 已收到{n:count}位，请接着输入。
+identify.help: 输错了，请按星号键。
+identify.length: 收到{n:count}位，位数不对。
+identify.check: 可能有一位按错了。
+identify.tail: 号码尾号{tail:digits}。
+identify.pin: 请输入六位密码。要人工服务，请按零，再按井号键。
+identify.malformed: 密码是六位。
+agent.transfer: 我现在为您转人工服务。
+agent.busy: 继续等候，请按零；返回，请按星号键。
+agent.off_duty: 人工服务时间是{hours:text}。
+""",
+    "prompts/en.yaml": """\
+silence.first: I did not receive a key.
+goodbye: Thank you for calling. Goodbye.
+main.long:
+  - Hello, this is the {hotline:text}. For staff, press zero.
+  - {zh: 普通话，请按八。}
+  - For your balance, press one.
+main.short: Balance, one. Staff, zero.
+balance.tell: Your balance is {balance:money}, as of {as_of:date}. If you have questions, press zero.
+trouble.account: Sorry, your balance cannot be looked up.
+after.menu: For another number, press three. To go back, the star key. To finish, just hang up.
+identify.number: Please key in your number, then press the pound key.
+identify.kept: I have {n:count} digits so far.
+identify.help: If you make a mistake, press the star key.
+identify.length: I received {n:count} digits, which is not the right number.
+identify.check: One of the digits may be wrong.
+identify.tail: The number ends in {tail:digits}.
+identify.pin: Please key in your password. For staff, press zero, then the pound key.
+identify.malformed: A password has six digits.
+agent.transfer: I am now transferring you.
+agent.busy: To go on waiting, press zero. To go back, press the star key.
+agent.off_duty: Staff hours are {hours:text}.
+""",
+}
+
+
+class Edit(NamedTuple):
+    """One change to a file of the world: the first occurrence of a text is replaced."""
+
+    file: str
+    old: str
+    new: str
+
+
+class Bad(NamedTuple):
+    """A world with a fault: the edits that make it, where the fault is told, and some words of the sentence.
+
+    ``line`` is a text that stands on the line; nothing means the file as a whole. ``also`` are rules that the same
+    fault breaks.
+    """
+
+    edits: list[Edit]
+    file: str
+    line: str
+    words: str
+    also: frozenset[str] = frozenset()
+
+
+def world(*edits: Edit) -> dict[str, str]:
+    texts = dict(WORLD)
+    for file, old, new in edits:
+        assert old in texts.get(file, ""), f"{old!r} is not in {file}"
+        texts[file] = texts[file].replace(old, new, 1)
+    return texts
+
+
+MAIN, BALANCE, IDENTIFY, AGENT = (f"flows/{name}.yaml" for name in ("main", "balance", "identify", "agent"))
+HOTLINES, ZH, EN = "flows/hotlines.yaml", "prompts/zh.yaml", "prompts/en.yaml"
+
+MENU = Edit(BALANCE, "  hang_up:", '  more: {kind: menu, say: more.menu, keys: {"1": who, "2": again}}\n  hang_up:')
+TO_MENU = Edit(
+    BALANCE,
+    "another: {kind: lookup, call: forget, outcomes: {done: who}}",
+    "another: {kind: say, say: goodbye, to: more}",
+)
+
+
+def more(zh: str, en: str = "Again, press one. Once more, press two.") -> list[Edit]:
+    """Add a menu with keys 1 and 2 whose prompt is the example."""
+    return [
+        MENU,
+        TO_MENU,
+        Edit(ZH, "goodbye:", f"more.menu: {zh}\ngoodbye:"),
+        Edit(EN, "goodbye:", f"more.menu: {en}\ngoodbye:"),
+    ]
+
+
+def said(zh: str, en: str = "Thank you.") -> list[Edit]:
+    """Say something else when a human has been asked for."""
+    return [Edit(ZH, "我现在为您转人工服务。", zh), Edit(EN, "I am now transferring you.", en)]
+
+
+BAD: dict[str, list[Bad]] = {
+    "unknown-node": [
+        Bad(
+            [Edit(MAIN, '"1": balance', '"1": balanse')],
+            MAIN,
+            '"1": balanse',
+            "Key 1 of menu 'menu' leads to 'balanse', which is no node of flow 'main'. Did you mean 'balance'?",
+        ),
+        Bad([Edit(MAIN, "start: menu", "start: main")], MAIN, "start:", "The start leads to 'main'"),
+        Bad([Edit(MAIN, "lost: agent", "lost: human")], MAIN, "lost:", "Callers who are lost are sent to 'human'"),
+        Bad([Edit(MAIN, '"0": agent', '"0": human')], MAIN, '"0": human', "Key 0 leads to 'human'"),
+        Bad([Edit(BALANCE, "to: after}", "to: aftr}")], BALANCE, "tell:", "Node 'tell' leads to 'aftr'"),
+        Bad([Edit(BALANCE, "ok: tell", "ok: say")], BALANCE, "fetch:", "Outcome 'ok' of lookup 'fetch' leads to 'say'"),
+        Bad([Edit(BALANCE, "done: fetch", "done: get")], BALANCE, "who:", "Return 'done' of call 'who' leads to 'get'"),
+        Bad([Edit(IDENTIFY, "entered: pin", "entered: pim")], IDENTIFY, "pim", "Outcome 'entered' of collect 'number'"),
+        Bad([Edit(AGENT, "busy: busy", "busy: bussy")], AGENT, "bussy", "Outcome 'busy' of transfer 'connect'"),
+        Bad([Edit(BALANCE, "any: after", "any: aftr")], BALANCE, "aftr", "Any other key in menu 'goodbye' leads to"),
+        Bad(
+            [Edit(BALANCE, "silent: hang_up", "silent: again")],
+            BALANCE,
+            "silent: again",
+            "to 'again', but only a key can",
+        ),
+        Bad(
+            [Edit(BALANCE, "to: after}", "to: again}")],
+            BALANCE,
+            "to: again",
+            "Node 'tell' leads to 'again', but only a key can",
+        ),
+        Bad([Edit(MAIN, "lost: agent", "lost: again")], MAIN, "lost: again", "to 'again', but only a key can"),
+    ],
+    "unknown-prompt": [
+        Bad(
+            [Edit(BALANCE, "say: balance.tell", "say: balance.tel")],
+            BALANCE,
+            "tell:",
+            "Say 'tell' says 'balance.tel', which no prompt file has. Did you mean 'balance.tell'?",
+            frozenset({"unused-prompt"}),
+        ),
+        Bad(
+            [Edit(IDENTIFY, "identify.length", "identify.lenght")],
+            IDENTIFY,
+            "lenght",
+            "Collect 'number' says 'identify.lenght'",
+            frozenset({"unused-prompt"}),
+        ),
+        Bad(
+            [Edit(IDENTIFY, "[identify.tail, identify.pin]", "[identify.tail, identify.pun]")],
+            IDENTIFY,
+            "pun",
+            "'identify.pun'",
+            frozenset({"unused-prompt"}),
+        ),
+    ],
+    "unknown-lookup": [
+        Bad(
+            [Edit(BALANCE, "call: balance", "call: ballance")],
+            BALANCE,
+            "fetch:",
+            "Lookup 'fetch' asks 'ballance', which is no lookup. Did you mean 'balance'?",
+        ),
+    ],
+    "unknown-flow": [
+        Bad(
+            [Edit(MAIN, "flow: balance", "flow: balances")],
+            MAIN,
+            "flow: balances",
+            "Call 'balance' enters flow 'balances', which has no file. Did you mean 'balance'?",
+        ),
+        Bad(
+            [Edit(HOTLINES, "flow: main", "flow: mane")],
+            HOTLINES,
+            "flow: mane",
+            "Hotline 'main' starts with flow 'mane'",
+        ),
+    ],
+    "unknown-group": [
+        Bad(
+            [Edit(AGENT, "group: general", "group: night")],
+            AGENT,
+            "group:",
+            "Transfer 'connect' asks for the group 'night', which hotline 'main' lacks.",
+        ),
+    ],
+    "missing-phrase": [
+        Bad(
+            [
+                Edit(ZH, "silence.first: 没有收到您的按键。\n", ""),
+                Edit(EN, "silence.first: I did not receive a key.\n", ""),
+            ],
+            ZH,
+            "",
+            "The prompt 'silence.first' is missing.",
+        ),
+        Bad(
+            [Edit(ZH, "没有收到您的按键", "没有收到您的按键{n:count}"), Edit(EN, "receive a key", "receive {n:count}")],
+            ZH,
+            "silence.first",
+            "'silence.first' needs n, but is said without any facts.",
+        ),
+    ],
+    "unused-prompt": [
+        Bad(
+            [Edit(ZH, "goodbye:", "main.old: 您好。\ngoodbye:"), Edit(EN, "goodbye:", "main.old: Hello.\ngoodbye:")],
+            ZH,
+            "main.old",
+            "No flow says the prompt 'main.old'.",
+        ),
+    ],
+    "lookup-outcomes": [
+        Bad(
+            [Edit(BALANCE, ", error: trouble", "")],
+            BALANCE,
+            "fetch:",
+            "Lookup 'fetch' (balance) lacks the outcome 'error'.",
+        ),
+        Bad(
+            [Edit(BALANCE, "error: trouble", "error: trouble, eror: trouble")],
+            BALANCE,
+            "fetch:",
+            "Lookup 'fetch' (balance) has no outcome 'eror'. Did you mean 'error'?",
+        ),
+    ],
+    "transfer-outcomes": [
+        Bad(
+            [Edit(AGENT, ", failed: busy, off_duty: off_duty", "")],
+            AGENT,
+            "outcomes:",
+            "Transfer 'connect' lacks the outcomes 'failed' and 'off_duty'.",
+        ),
+    ],
+    "entry-outcomes": [
+        Bad(
+            [Edit(IDENTIFY, "entered: pin, back: back", "entered: pin")],
+            IDENTIFY,
+            "outcomes: {entered: pin}",
+            "Collect 'number' lacks the outcome 'back'.",
+        ),
+        Bad(
+            [Edit(IDENTIFY, "entered: pin, back: back", "entered: pin, back: back, agent: back")],
+            IDENTIFY,
+            "agent: back",
+            "Collect 'number' has no outcome 'agent'.",
+        ),
+    ],
+    "entry-wrongs": [
+        Bad(
+            [Edit(IDENTIFY, ", check: identify.check", "")],
+            IDENTIFY,
+            "wrong: {length",
+            "Collect 'number' (number) lacks the reason 'check'.",
+            frozenset({"unused-prompt"}),
+        ),
+        Bad(
+            [
+                Edit(
+                    IDENTIFY,
+                    "{malformed: identify.malformed}",
+                    "{malformed: identify.malformed, check: identify.check}",
+                )
+            ],
+            IDENTIFY,
+            "wrong: {malformed",
+            "Collect 'pin' (password) has no reason 'check'.",
+        ),
+    ],
+    "call-returns": [
+        Bad(
+            [Edit(BALANCE, ", back: back}}", "}}")],
+            BALANCE,
+            "who:",
+            "Call 'who' of flow 'identify' lacks the return 'back'.",
+        ),
+        Bad(
+            [Edit(BALANCE, "back: back}}", "back: back, lost: back}}")],
+            BALANCE,
+            "who:",
+            "Call 'who' of flow 'identify' has no return 'lost'.",
+        ),
+    ],
+    "return-to-nobody": [
+        Bad(
+            [
+                Edit(MAIN, '"1": balance', '"1": balance\n      "*": back'),
+                Edit(MAIN, "  agent: {", "  back: {kind: return, outcome: back}\n  agent: {"),
+            ],
+            MAIN,
+            "back: {kind",
+            "Return 'back' is reached in flow 'main', with which hotline 'small' starts.",
+        ),
+    ],
+    "recursion": [
+        Bad(
+            [
+                Edit(
+                    AGENT,
+                    "goodbye: {kind: hangup, say: goodbye}",
+                    "goodbye: {kind: call, flow: agent, returns: {back: back}}",
+                )
+            ],
+            AGENT,
+            "goodbye: {kind",
+            "Call 'goodbye' of flow 'agent' enters itself.",
+        ),
+        Bad(
+            [
+                Edit(
+                    AGENT,
+                    "goodbye: {kind: hangup, say: goodbye}",
+                    "goodbye: {kind: call, flow: balance, returns: {back: back}}",
+                ),
+                Edit(BALANCE, "hang_up: {kind: hangup}", "hang_up: {kind: call, flow: agent, returns: {back: back}}"),
+            ],
+            AGENT,
+            "goodbye: {kind",
+            "enters flow 'balance', which calls 'agent' again",
+        ),
+    ],
+    "unreachable-flow": [
+        Bad(
+            [
+                Edit(MAIN, '  "0": agent', '  "0": menu'),
+                Edit(MAIN, "lost: agent", "lost: balance"),
+                Edit(MAIN, "  agent: {kind: call, flow: agent, returns: {back: menu}}\n", ""),
+                Edit(BALANCE, "nodes:", "lost: hang_up\nnodes:"),
+            ],
+            AGENT,
+            "flow: agent",
+            "No call comes to flow 'agent'.",
+        ),
+    ],
+    "unreachable-node": [
+        Bad(
+            [Edit(BALANCE, "error: trouble", "error: after")],
+            BALANCE,
+            "trouble:",
+            "No call comes to say 'trouble' of flow 'balance'.",
+        ),
+    ],
+    "deaf-circle": [
+        Bad(
+            [
+                Edit(BALANCE, "to: after}", "to: trouble}"),
+                Edit(BALANCE, "say: trouble.account, to: after", "say: trouble.account, to: tell"),
+            ],
+            BALANCE,
+            "tell:",
+            "balance.tell → balance.trouble → balance.tell",
+            frozenset({"unreachable-node", "unknown-fact"}),
+        ),
+        Bad(
+            [Edit(BALANCE, "error: trouble", "error: fetch")],
+            BALANCE,
+            "fetch:",
+            "without ever listening: balance.fetch → balance.fetch",
+            frozenset({"unreachable-node"}),
+        ),
+        Bad([Edit(AGENT, "no_answer: busy", "no_answer: connect")], AGENT, "connect:", "agent.connect → agent.connect"),
+    ],
+    "long-walk": [],
+    "no-way-when-lost": [
+        Bad([Edit(MAIN, "lost: agent\n", "")], MAIN, "menu:", "Menu 'menu' of flow 'main' has no way for the lost."),
+        Bad(
+            [Edit(MAIN, "lost: agent\n", "")],
+            IDENTIFY,
+            "pin:",
+            "Collect 'pin' of flow 'identify' has no way for the lost (by main.balance → balance.who).",
+        ),
+    ],
+    "no-agent-key": [
+        Bad(
+            [Edit(MAIN, '  "0": agent\n', "")],
+            MAIN,
+            "menu:",
+            "Key 0 leads nowhere in menu 'menu' of flow 'main'.",
+            frozenset({"dead-key"}),
+        ),
+        Bad(
+            [Edit(MAIN, '  "0": agent\n', "")],
+            IDENTIFY,
+            "number:",
+            "Key 0 leads nowhere in collect 'number' of flow 'identify'",
+            frozenset({"dead-key"}),
+        ),
+    ],
+    "again-in-entry": [
+        Bad(
+            [Edit(MAIN, '"0": agent', '"0": again')],
+            IDENTIFY,
+            "number:",
+            "Key 0 makes collect 'number' of flow 'identify' only say itself again",
+        ),
+    ],
+    "password-goes-astray": [
+        Bad(
+            [Edit(IDENTIFY, "entered: verify", "entered: done")],
+            IDENTIFY,
+            "entered: done",
+            "The password of 'pin' leads to return 'done', which does not use it.",
+            frozenset({"unreachable-node", "personal-before-verification"}),
+        ),
+    ],
+    "verification-without-password": [
+        Bad(
+            [Edit(IDENTIFY, "entered: pin", "entered: verify")],
+            IDENTIFY,
+            "entered: verify",
+            "Outcome 'entered' of collect 'number' leads to lookup 'verify', which needs a password.",
+        ),
+    ],
+    "personal-before-verification": [
+        Bad(
+            [Edit(BALANCE, "start: who", "start: fetch")], BALANCE, "fetch:", "main.menu → main.balance → balance.fetch"
+        ),
+        Bad(
+            [Edit(BALANCE, "outcomes: {done: who}", "outcomes: {done: fetch}")],
+            BALANCE,
+            "fetch:",
+            "balance.another → balance.fetch",
+        ),
+        Bad(
+            [Edit(IDENTIFY, "closed: back", "closed: done")],
+            BALANCE,
+            "fetch:",
+            "identify.gate → identify.done → balance.fetch.",
+            frozenset({"deaf-circle"}),
+        ),
+    ],
+    "unknown-fact": [
+        Bad(
+            [
+                Edit(BALANCE, "say: trouble.account", "say: balance.tell"),
+                *[
+                    Edit(file, line, "")
+                    for file, line in (
+                        (ZH, "trouble.account: 对不起，余额现在查不到。\n"),
+                        (EN, "trouble.account: Sorry, your balance cannot be looked up.\n"),
+                    )
+                ],
+            ],
+            BALANCE,
+            "trouble:",
+            "Say 'trouble' says 'balance.tell', which needs the fact 'as_of', but not every way here brings it.",
+        ),
+        Bad(
+            [Edit(BALANCE, "say: after.menu", "say: [after.menu, balance.tell]")],
+            BALANCE,
+            "say: [after.menu",
+            "Menu 'after' says 'balance.tell', which needs the fact 'balance'",
+        ),
+        Bad(
+            [Edit(IDENTIFY, "say: identify.number", "say: [identify.number, identify.tail]")],
+            IDENTIFY,
+            "identify.number",
+            "'tail'",
+        ),
+        Bad(
+            [Edit(IDENTIFY, "say: identify.number", "say: [identify.number, identify.kept]")],
+            IDENTIFY,
+            "identify.number",
+            "'n'",
+        ),
+        Bad(
+            [
+                Edit(ZH, "可能有一位按错了", "可能{balance:money}有一位按错了"),
+                Edit(EN, "One of the digits", "Of {balance:money} digits"),
+            ],
+            IDENTIFY,
+            "wrong: {length",
+            "'balance'",
+        ),
+    ],
+    "language-without-prompts": [
+        Bad(
+            [Edit(HOTLINES, "languages: [zh, en]", "languages: [zh, en, yue]")],
+            HOTLINES,
+            "[zh, en, yue]",
+            "Hotline 'main' offers 'yue', but there is no prompts/yue.yaml.",
+            frozenset({"hotline-text-missing"}),
+        ),
+        Bad(
+            [Edit(HOTLINES, "languages: [zh, en]", "languages: [zh, en, zh]")],
+            HOTLINES,
+            "[zh, en, zh]",
+            "Hotline 'main' offers 'zh' twice.",
+        ),
+    ],
+    "hotline-text-missing": [
+        Bad(
+            [Edit(HOTLINES, ", en: social insurance hotline", "")],
+            HOTLINES,
+            "name: {zh: 社保热线}",
+            "Hotline 'main' has no name in en",
+        ),
+        Bad(
+            [Edit(HOTLINES, ", en: weekdays from nine to twelve", "")],
+            HOTLINES,
+            "hours:",
+            "Agent group 'general' of hotline 'main' has no hours in en",
+        ),
+    ],
+    "hours-of-nobody": [
+        Bad(
+            [
+                Edit(AGENT, "group: general", "group: day"),
+                Edit(HOTLINES, "general: {hours", "day: {hours"),
+                Edit(HOTLINES, "      general:\n", "      general: {hours: {zh: 九点, en: nine}}\n      day:\n"),
+            ],
+            HOTLINES,
+            "small:",
+            "Hotline 'small' has no agent group 'general', but says its hours in agent.off_duty.",
+        ),
+    ],
+    "prompt-of-some-languages": [
+        Bad(
+            [Edit(EN, "goodbye: Thank you for calling. Goodbye.\n", "")],
+            ZH,
+            "goodbye:",
+            "The prompt 'goodbye' is missing in prompts/en.yaml.",
+            frozenset({"missing-phrase"}),
+        ),
+        Bad(
+            [Edit(ZH, "identify.check: 可能有一位按错了。\n", "")],
+            EN,
+            "identify.check:",
+            "The prompt 'identify.check' is missing in prompts/zh.yaml.",
+        ),
+    ],
+    "variables-of-some-languages": [
+        Bad(
+            [Edit(EN, ", as of {as_of:date}", "")],
+            EN,
+            "balance.tell:",
+            "The prompt 'balance.tell' says {balance:money}, but prompts/zh.yaml:8 says {as_of:date} and",
+        ),
+        Bad(
+            [Edit(EN, "{tail:digits}", "{tail:number}")],
+            EN,
+            "identify.tail:",
+            "says {tail:number}, but prompts/zh.yaml",
+        ),
+    ],
+    "text-in-a-foreign-voice": [
+        Bad(
+            [Edit(ZH, "For English, press eight.", "For English at the {hotline:text}, press eight.")],
+            ZH,
+            "English at the",
+            "'main.long' has {hotline:text} in the 'en' voice.",
+        ),
+    ],
+    "figures": [
+        Bad(said("12333为您转人工服务。"), ZH, "agent.transfer", "The prompt 'agent.transfer' has '12333'."),
+        Bad(said("请等两分钟，费用为￥零元。"), ZH, "agent.transfer", "has '￥'"),
+        Bad(said("稍等。", "Please wait 2 minutes."), EN, "agent.transfer", "has '2'"),
+        Bad(
+            [Edit(HOTLINES, "工作日上午九点到", "工作日上午9点到")],
+            HOTLINES,
+            "hours:",
+            "The hours of agent group 'general' of hotline 'main' has '9'.",
+        ),
+    ],
+    "invisible-characters": [
+        Bad(said('"稍等\\a。"'), ZH, "agent.transfer", "has the invisible character U+0007"),
+        Bad(said("稍等\u200b。"), ZH, "agent.transfer", "has the invisible character U+200B"),
+        Bad(
+            [Edit(HOTLINES, "社保热线", '"社保\\u202e热线"')],
+            HOTLINES,
+            "name:",
+            "The name of hotline 'main' has the invisible character U+202E.",
+        ),
+    ],
+    "long-utterance": [
+        Bad(said("请等一等，" * 112 + "请稍等。"), ZH, "agent.transfer", "has 451 characters; 450 are the most"),
+    ],
+    "unit-twice": [
+        Bad(
+            [Edit(ZH, "{balance:money}，", "{balance:money}元，")],
+            ZH,
+            "balance.tell",
+            "In 'balance.tell' '元' follows {balance:money}, which says it too.",
+        ),
+        Bad(
+            [Edit(EN, "{balance:money},", "{balance:money} yuan,")],
+            EN,
+            "balance.tell",
+            "In 'balance.tell' 'yuan' follows {balance:money}",
+        ),
+    ],
+    "number-before-measure": [
+        Bad(
+            [Edit(ZH, "已收到{n:count}位", "已收到{n:number}位"), Edit(EN, "I have {n:count}", "I have {n:number}")],
+            ZH,
+            "identify.kept",
+            "In 'identify.kept' the measure word '位' follows {n:number}.",
+        ),
+    ],
+    "key-words": [
+        Bad(
+            [Edit(ZH, "余额，请按一；", "余额，请按幺；")],
+            ZH,
+            "main.short",
+            "The prompt 'main.short' names a key '幺'.",
+        ),
+        Bad(more("再查，请按一；再听，请按两。"), ZH, "more.menu", "names a key '两'", frozenset({"unspoken-key"})),
+        Bad([Edit(ZH, "按井号键结束", "按井字键结束")], ZH, "identify.number", "names a key '井字键'"),
+        Bad([Edit(ZH, "返回，请按星号键；结束", "返回，请按星号；结束")], ZH, "after.menu", "names a key '星号'"),
+    ],
+    "option-first": [
+        Bad(
+            [Edit(ZH, "余额，请按一；人工，请按零", "请按一，余额；请按零，人工")],
+            ZH,
+            "main.short",
+            "names a key before its option: '请按一，余额'",
+        ),
+        Bad(
+            [Edit(EN, "For your balance, press one.", "Press one for your balance.")],
+            EN,
+            "Press one",
+            "'Press one for your balance'",
+        ),
+    ],
+    "dead-key": [
+        Bad(
+            [Edit(ZH, "余额，请按一；", "余额，请按一；年限，请按二；")],
+            ZH,
+            "main.short",
+            "The prompt 'main.short' names key 2, but after menu 'menu' of flow 'main' menu 'menu' does not take it.",
+        ),
+        Bad(
+            [Edit(ZH, "请按零。\ntrouble", "请按二。\ntrouble")],
+            ZH,
+            "balance.tell",
+            "after say 'tell' of flow 'balance' menu 'after' does not take it",
+        ),
+        Bad(
+            [Edit(ZH, "请输入号码，按井号键结束", "请输入号码，按井号键结束；没有号码，请按二")],
+            ZH,
+            "identify.number",
+            "collect 'number' takes it for a part of the entry",
+        ),
+        Bad(
+            [Edit(ZH, "时间是{hours:text}。", "时间是{hours:text}。留言，请按二。")],
+            ZH,
+            "agent.off_duty",
+            "after say 'off_duty' of flow 'agent' the call ends",
+        ),
+        Bad(said("不想等候，请按一。"), ZH, "agent.transfer", "the call is put through and no key is listened for"),
+    ],
+    "language-key-taken": [
+        Bad(
+            [Edit(MAIN, '"9": again', '"7": menu')], MAIN, '"7"', "Flow 'main' uses key 7, which switches the language."
+        ),
+        Bad(
+            [Edit(BALANCE, '"#": goodbye', '"8": goodbye')], BALANCE, '"8"', "Menu 'after' of flow 'balance' uses key 8"
+        ),
+    ],
+    "language-key-unnamed": [
+        Bad(
+            [Edit(ZH, '  - {en: "For English, press eight."}\n', "")],
+            ZH,
+            "main.long",
+            "The main menu does not name key 8 in the 'en' voice, for that language.",
+        ),
+        Bad(
+            [Edit(ZH, '{en: "For English, press eight."}', "英语，请按八。")],
+            ZH,
+            "main.long",
+            "key 8 in the 'en' voice",
+            frozenset({"dead-key"}),
+        ),
+    ],
+    "unspoken-key": [
+        Bad(
+            more("再查，请按一。"),
+            BALANCE,
+            "more:",
+            "Menu 'more' of flow 'balance' takes key 2, but does not name it (zh).",
+        ),
+        Bad(
+            more("再查，请按一；再听，请按二。", "Again, press one."),
+            BALANCE,
+            "more:",
+            "takes key 2, but does not name it (en)",
+        ),
+    ],
+    "late-key": [
+        Bad(
+            [Edit(ZH, "您好，{hotline:text}", "您好，欢迎您拨打本地区的{hotline:text}，我们竭诚为您服务")],
+            ZH,
+            "您好，",
+            "Key 0 is named after 30 characters (15.0 seconds) in 'main.long'; the latest is 10 seconds.",
+        ),
+        Bad(
+            [Edit(ZH, "查余额", "查您本人的城镇职工基本医疗保险个人账户里现在的余额")],
+            ZH,
+            "查您本人",
+            "Key 1 is named after 41 characters (20.5 seconds)",
+        ),
+        Bad([Edit(EN, " For staff, press zero.", "")], EN, "main.long", "The main menu does not name key 0."),
+    ],
+    "wrong-count": [
+        Bad(
+            more("共三项。再查，请按一；再听，请按二。"),
+            ZH,
+            "more.menu",
+            "The prompt 'more.menu' says '共三项', but menu 'more' has 2.",
+        ),
+        Bad(
+            more("共八项。再查，请按一；再听，请按二。"),
+            ZH,
+            "more.menu",
+            "says '共八项'; only up to six options are counted",
+        ),
+    ],
+    "endless-nesting": [],
+}

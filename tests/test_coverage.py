@@ -1,0 +1,152 @@
+"""Every way through the flows is walked by a call script: what nobody has heard nobody knows to work."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import NamedTuple, get_args
+
+import pytest
+
+from call_scripts import scripts
+from engine_caller import EngineCaller
+from ivr import flow as nodes
+from ivr.call import Edge
+from ivr.engine import PHRASES
+from ivr.library import Library, default_dirs, load
+from ivr.lookups import DECLARED
+from ivr.validators import WEAK_REASONS, WRONG_REASONS
+
+LIBRARY = load(*default_dirs())
+
+SPOKEN_BY_THE_DRIVER = {"wait", "trouble.retry", "trouble.sorry"}
+"""Heard where work is slow, lost or broken, which no call script brings about."""
+
+
+class Walked(NamedTuple):
+    """What all call scripts together have walked, heard and been refused for."""
+
+    edges: frozenset[Edge]
+    prompts: frozenset[tuple[str, str]]
+    weak: frozenset[str]
+
+
+@pytest.fixture(scope="module")
+def walked() -> Walked:
+    async def play_all() -> list[EngineCaller]:
+        callers = [EngineCaller(LIBRARY, script) for script in scripts()]
+        for caller in callers:
+            await caller.plays()
+        return callers
+
+    callers = asyncio.run(play_all())
+    return Walked(
+        frozenset[Edge]().union(*(caller.walked for caller in callers)),
+        frozenset[tuple[str, str]]().union(*(caller.spoken for caller in callers)),
+        frozenset[str]().union(*(caller.weak for caller in callers)),
+    )
+
+
+def edges_of(library: Library) -> Iterator[Edge]:
+    """Give every way that the flows have. A flow's return is an edge of the node that called it."""
+    for name, flow in library.flows.items():
+        yield from (Edge(name, "", key) for key in flow.keys)
+        if flow.lost:
+            yield Edge(name, "", "lost")
+        for node_name, node in flow.nodes.items():
+            yield from (Edge(name, node_name, via) for via in ways_out(node))
+
+
+def ways_out(node: nodes.Node) -> Iterator[str]:
+    match node:
+        case nodes.SayNode():
+            yield "to"
+        case nodes.MenuNode():
+            yield from node.keys
+            yield from (way for way in ("any", "silent") if getattr(node, way))
+        case nodes.CollectNode():
+            yield from node.outcomes
+            yield from (f"wrong {reason}" for reason in node.wrong)
+        case nodes.LookupNode() | nodes.TransferNode():
+            yield from node.outcomes
+        case nodes.CallNode():
+            yield from node.returns
+
+
+def prompts_of(library: Library) -> Iterator[str]:
+    """Give every prompt that the flows or the engine may speak."""
+    yield from set(PHRASES) - SPOKEN_BY_THE_DRIVER
+    for flow in library.flows.values():
+        for node in flow.nodes.values():
+            for field in ("say", "repeat", "help", "kept"):
+                yield from getattr(node, field, ())
+            if isinstance(node, nodes.CollectNode):
+                yield from node.wrong.values()
+
+
+def target_of(library: Library, edge: Edge) -> str:
+    """Give the node of the same flow that an edge leads to; the node itself where it leads to no other."""
+    flow = library.flows[edge.flow]
+    if not edge.node:
+        return (flow.lost or "") if edge.via == "lost" else str(flow.target(edge.via))
+    match flow.nodes[edge.node]:
+        case nodes.SayNode(to=to):
+            return to
+        case nodes.MenuNode() as menu:
+            return menu.target(edge.via) or str(menu.any if edge.via == "any" else menu.silent)
+        case nodes.CollectNode(outcomes=ways) | nodes.LookupNode(outcomes=ways) | nodes.CallNode(returns=ways):
+            return ways.get(edge.via, edge.node)
+        case nodes.TransferNode() as transfer:
+            return dict[str, str](transfer.outcomes)[edge.via]
+        case other:
+            raise AssertionError(f"Nothing leads out of a {other.kind}.")
+
+
+def shown(edges: set[Edge]) -> str:
+    return "\n".join(sorted(f"flows/{flow}.yaml: {node or '(the whole flow)'} -{via}->" for flow, node, via in edges))
+
+
+def test_every_edge_of_the_flows_is_walked(walked: Walked) -> None:
+    unwalked = set(edges_of(LIBRARY)) - walked.edges
+    assert not unwalked, f"No call script walks these:\n{shown(unwalked)}"
+
+
+def test_nothing_is_walked_that_the_flows_do_not_have(walked: Walked) -> None:
+    unknown = set(walked.edges) - set(edges_of(LIBRARY))
+    assert not unknown, f"Call scripts walk what is not in the flows:\n{shown(unknown)}"
+
+
+def test_every_lookup_is_asked_in_a_call(walked: Walked) -> None:
+    left = [LIBRARY.flows[edge.flow].nodes[edge.node] for edge in walked.edges if edge.node]
+    asked = {(node.call, edge.via) for edge in walked.edges if edge.node
+             for node in [LIBRARY.flows[edge.flow].nodes[edge.node]] if isinstance(node, nodes.LookupNode)}
+    assert asked == {(name, outcome) for name, declared in DECLARED.items() for outcome in declared.outcomes}
+    assert left
+
+
+def test_every_kind_of_node_is_walked(walked: Walked) -> None:
+    passed = {
+        type(LIBRARY.flows[edge.flow].nodes[name])
+        for edge in walked.edges
+        for name in (edge.node, target_of(LIBRARY, edge))
+        if name in LIBRARY.flows[edge.flow].nodes
+    }
+    union, *_ = get_args(nodes.Node)
+    assert passed == set(get_args(union))
+
+
+def test_every_reason_to_refuse_a_number_is_told_in_a_call(walked: Walked) -> None:
+    told = {edge.via.removeprefix("wrong ") for edge in walked.edges if edge.via.startswith("wrong ")}
+    assert set(WRONG_REASONS) - told == set()
+
+
+def test_every_reason_to_refuse_a_password_is_met_in_a_call(walked: Walked) -> None:
+    assert walked.weak == {*WEAK_REASONS, "must_change"}
+
+
+def test_every_prompt_is_heard_in_a_call(walked: Walked) -> None:
+    heard = {prompt for prompt, _ in walked.prompts}
+    assert set(prompts_of(LIBRARY)) - heard == set()
+
+
+def test_every_language_that_is_offered_is_heard_in_a_call(walked: Walked) -> None:
+    offered = {lang for hotline in LIBRARY.hotlines.hotlines.values() for lang in hotline.languages}
+    assert {lang for _, lang in walked.prompts} == offered
