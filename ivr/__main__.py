@@ -82,6 +82,7 @@ def call(
 def check(
     flows: Annotated[Path | None, typer.Option(help="Folder of the flow files.", metavar="FOLDER")] = None,
     prompts: Annotated[Path | None, typer.Option(help="Folder of the prompt files.", metavar="FOLDER")] = None,
+    form: Annotated[str, typer.Option("--format", help="text, json or github.", metavar="FORMAT")] = "text",
 ) -> int:
     """Check flows and prompts before a caller hears them.
 
@@ -90,7 +91,7 @@ def check(
     """
     from ivr.commands import checking
 
-    return checking.check(flows, prompts)
+    return checking.check(flows, prompts, form)
 
 
 @counters.command("confirm")

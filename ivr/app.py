@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 
+from ivr import lint
 from ivr.accounts.client import AccountClient
 from ivr.channels.twilio.routes import Gate, page_writer, voice_router
 from ivr.channels.twilio.twiml import HANG_UP
 from ivr.counters import Counters
 from ivr.hotline import Hotline
 from ivr.inquiry import Desk
-from ivr.library import Library, default_dirs, load
+from ivr.library import Library, LibraryError, default_dirs, load
+from ivr.lookups import DECLARED
 from ivr.metrics import CONTENT_TYPE, Metrics
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
@@ -30,9 +32,16 @@ def wall_clock() -> int:
 
 
 def load_library(settings: Settings) -> Library:
-    """Read the flows and prompts of the settings. Raises LibraryError with every problem."""
+    """Read the flows and prompts of the settings; a broken library is not served.
+
+    Raises LibraryError with every problem that `ivr check` would tell.
+    """
     flows, prompts = default_dirs()
-    return load(settings.flows_dir or flows, settings.prompts_dir or prompts)
+    library = load(settings.flows_dir or flows, settings.prompts_dir or prompts)
+    problems = lint.check(library, DECLARED)
+    if problems:
+        raise LibraryError(problems)
+    return library
 
 
 def create_app(settings: Settings, *, now: Callable[[], int] = wall_clock) -> FastAPI:

@@ -89,8 +89,8 @@ class Caller:
         return (head + body).encode()
 
     def keyed(self, entry: Entry | None) -> Entry:
-        """Give what this caller keys for an entry of a phase."""
-        return Entry(self.id_number, "#") if entry is None else entry
+        """Give what this caller keys for an entry of a phase; a keypad has a star for X."""
+        return Entry(self.id_number.replace("X", "*"), "#") if entry is None else entry
 
     def hear(self, reply: bytes) -> None:
         """Take from a reply where to post next. Raises `NotAnswered` where it does not say."""

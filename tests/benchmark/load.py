@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
 from benchmark.calls import Caller, NotAnswered, Phase
@@ -26,13 +26,12 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, load: "Load") -> None:
         self._load = load
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.WriteTransport | None = None
         self._received = b""
         self._sent = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's own signature
         self._load.fail("The contender closed a connection in the middle of the load.")

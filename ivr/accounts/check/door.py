@@ -28,7 +28,7 @@ async def _is_turned_away(visit: Visit, token: str | None) -> None:
     # All of them about nobody: where the token is not looked at, nothing is changed all the same.
     nobody = credential(visit.nobody)
     requests: list[tuple[str, str, dict[str, Any] | None]] = [
-        ("POST", "/v1/verifications", visit.verification(visit.nobody, visit.member.password, visit.call)),
+        ("POST", "/v1/verifications", visit.verification(visit.nobody, visit.wrong_password, visit.call)),
         ("POST", "/v1/sms-codes", {"credential": nobody, "call_id": visit.call, "idempotency_key": visit.call}),
         ("PUT", about(_UNKNOWN_REF, "pin"), {"new_pin": visit.wrong_password}),
         ("POST", about(_UNKNOWN_REF, "messages"), {"text": "…", "idempotency_key": visit.call}),
@@ -39,15 +39,14 @@ async def _is_turned_away(visit: Visit, token: str | None) -> None:
     for method, path, body in requests:
         call = visit.call if path.startswith("/v1/members/") else None
         answer = await visit.ask(method, path, body=body, token=token, call=call)
-        what = f"for {method} {path}: "
-        expect_problem(answer, "unauthorized", about=what)
+        expect_problem(answer, "unauthorized", what=f"{method} {path}")
         expect_status(answer, 401, f"{method} {path}")
 
 
 async def refuses_malformed_verifications(visit: Visit) -> None:
     """A verification that does not fit the contract is answered with a problem, bad_request."""
     # About nobody, so that a service that overlooks the fault counts no failure of the member's.
-    right = visit.verification(visit.nobody, visit.member.password, visit.call)
+    right = visit.verification(visit.nobody, visit.wrong_password, visit.call)
     misfits: list[tuple[str, object, tuple[str, ...]]] = [
         ("a list", [right], ()),
         ("no credential", _without(right, "credential"), ()),
@@ -75,9 +74,9 @@ async def refuses_malformed_code_requests(visit: Visit) -> None:
 
 async def _refuses(visit: Visit, path: str, misfits: list[tuple[str, object, tuple[str, ...]]]) -> None:
     for name, raw in (("an empty body", b""), ("half of an object", b'{"credential": '), ("no UTF-8", b'{"\xff": 1}')):
-        expect_problem(await visit.ask("POST", path, raw=raw), "bad_request", about=f"for {name}: ")
+        expect_problem(await visit.ask("POST", path, raw=raw), "bad_request", what=name)
     for name, body, also in misfits:
-        expect_problem(await visit.ask("POST", path, body=body), "bad_request", *also, about=f"for {name}: ")
+        expect_problem(await visit.ask("POST", path, body=body), "bad_request", *also, what=name)
 
 
 def _without(body: dict[str, Any], name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ivr.accounts import contract
-from ivr.accounts.check.visit import Broken, Visit, about, expect_fit, expect_problem
+from ivr.accounts.check.visit import Broken, NotChecked, Visit, about, expect_fit, expect_problem
 
 MOST: Final = 24
 USUAL: Final = 3
@@ -74,9 +74,12 @@ async def _fits(visit: Visit, what: str) -> None:
 
 async def names_the_member(visit: Visit) -> None:
     """Every 200 about a member has the header Member-Ref once, with the reference that was asked about."""
-    for what in READS:
-        answer = await visit.read(what)
-        if answer.status == 200 and answer.refs != (visit.ref,):
+    answers = {what: await visit.read(what) for what in READS}
+    told = {what: answer for what, answer in answers.items() if answer.status == 200}
+    if not told:
+        raise NotChecked("Nothing about the member was answered with 200.")
+    for what, answer in told.items():
+        if answer.refs != (visit.ref,):
             came = "another reference" if len(answer.refs) == 1 else f"{len(answer.refs)} of them"
             raise Broken(f"For {what}: expected the header Member-Ref with the reference asked about; came {came}.")
 
@@ -107,33 +110,35 @@ async def refuses_other_limits(visit: Visit) -> None:
     for what in LISTS:
         for limit in ("0", "25", "-1", "many"):
             answer = await visit.read(f"{what}?limit={limit}")
-            expect_problem(answer, "bad_request", about=f"for {what}?limit={limit}: ")
+            expect_problem(answer, "bad_request", what=f"{what}?limit={limit}")
 
 
 async def asks_for_the_call(visit: Visit) -> None:
     """Without the header Call-Id nothing is told about a member."""
     for what in READS:
         answer = await visit.ask("GET", about(visit.ref, what))
-        expect_problem(answer, "bad_request", "reference_expired", about=f"for {what}: ")
+        expect_problem(answer, "bad_request", "reference_expired", what=what)
 
 
 async def refuses_another_call(visit: Visit) -> None:
     """A reference is worthless in another call: a problem, reference_expired."""
     for what in READS:
         answer = await visit.read(what, call=visit.other_call)
-        expect_problem(answer, "reference_expired", about=f"for {what}: ")
+        expect_problem(answer, "reference_expired", what=what)
 
 
 async def refuses_an_unknown_reference(visit: Visit) -> None:
     """A reference that was never given is answered with a problem, reference_expired or not_found."""
-    unknown = visit.ref[:-1] + ("A" if visit.ref[-1] != "A" else "B")
+    # Changed in the middle: the last sign of base64 may hold bits that nobody reads.
+    middle = len(visit.ref) // 2
+    unknown = visit.ref[:middle] + ("A" if visit.ref[middle] != "A" else "B") + visit.ref[middle + 1 :]
     for what in READS:
         answer = await visit.read(what, ref=unknown)
-        expect_problem(answer, "reference_expired", "not_found", about=f"for {what}: ")
+        expect_problem(answer, "reference_expired", "not_found", what=what)
 
 
 async def _list(visit: Visit, what: str) -> list[dict[str, Any]]:
     answer = await visit.read(what)
-    expect_fit(answer, READS[what.partition("?")[0]], f"for {what}: ")
+    expect_fit(answer, READS[what.partition("?")[0]], what)
     entries: list[dict[str, Any]] = json.loads(answer.raw)
     return entries

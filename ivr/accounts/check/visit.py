@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self, TypeVar
 from urllib.parse import quote
@@ -19,6 +20,8 @@ T = TypeVar("T")
 
 DEADLINE: Final = 9.0
 """Seconds after which the hotline waits no longer for an answer."""
+
+PROBLEM: Final = "application/problem+json"
 
 ROUNDS: Final = 3
 """Refusals of each kind whose time is compared; a right password stands between any two wrong ones."""
@@ -87,7 +90,6 @@ class Visit:
         self.member = member
         self.call, self.other_call = (f"CA{secrets.token_hex(16)}" for _ in range(2))
         self.nobody = _nobody(member.id_number)
-        self.no_card = _NO_CARD
         self.wrong_password = raised(member.password, 5)
         self.answered = False
         self._verified: contract.Verified | None = None
@@ -155,7 +157,7 @@ class Visit:
         began = clock()
         url = URL(self._base + path, encoded=True)
         async with self._session.request(method, url, allow_redirects=False, **sent) as answer:
-            raw = await answer.content.read(0)
+            raw = b""
             while chunk := await answer.content.read(contract.LARGEST_ANSWER + 1 - len(raw)):
                 raw += chunk
             self.answered = True
@@ -207,13 +209,15 @@ class Visit:
         """
         _ = self.verified
         if not self._refusals:
-            found: dict[str, list[Answer]] = {"a wrong password": [], "an unknown number": [], "an unknown card": []}
+            tries = {
+                "a wrong password": self.member.id_number,
+                "an unknown number": self.nobody,
+                "an unknown card": _NO_CARD,
+            }
+            found: dict[str, list[Answer]] = {name: [] for name in tries}
             for _round in range(ROUNDS):
-                tries = (self.member.id_number, self.wrong_password), *(
-                    (number, self.member.password) for number in (self.nobody, self.no_card)
-                )
-                for answers, (number, password) in zip(found.values(), tries, strict=True):
-                    answers.append(await self.verify(number, password, call=self.other_call))
+                for name, number in tries.items():
+                    found[name].append(await self.verify(number, self.wrong_password, call=self.other_call))
                 await self.verify(self.member.id_number, self.member.password, call=self.other_call)
             self._refusals = found
         return self._refusals
@@ -223,47 +227,50 @@ class Visit:
         member = self.member
         known = self._verified.member_ref if self._verified else ""
         numbers = (member.id_number, member.card_number or "")
-        return tuple(filter(None, (self._token, member.password, self.wrong_password, *numbers, known)))
+        passwords = (raised(member.password, by) for by in range(10))
+        return tuple(filter(None, (self._token, *numbers, *passwords, known)))
 
 
 # --- what is expected ------------------------------------------------------------------------------------------------
 
 
-def expect_problem(answer: Answer, *means: str, about: str = "") -> None:
+def expect_problem(answer: Answer, *means: str, what: str = "") -> None:
     """Expect a problem document that the hotline reads as one of these codes.
 
     A code that the contract does not know is read by its status, so a service may have codes of its own.
     """
-    wanted = f"{about}expected a problem with the code {' or '.join(means)}"
-    wanted = wanted[0].upper() + wanted[1:]
-    if answer.means() not in means:
-        raise Broken(f"{wanted}; came {answer.told()}, which the hotline reads as {answer.means()}.")
-    if answer.media_type != "application/problem+json":
-        raise Broken(f"{wanted} as application/problem+json; came {answer.told()}.")
-    try:
+    wanted = f"{_for(what)} a problem with the code {' or '.join(means)}"
+    read_as = answer.means()
+    if read_as not in means:
+        reading = f", which the hotline reads as {read_as}" if 400 <= answer.status < 500 else ""
+        raise Broken(f"{wanted}; came {answer.told()}{reading}.")
+    if answer.media_type != PROBLEM:
+        raise Broken(f"{wanted} as {PROBLEM}; came {answer.told()}.")
+    status = 0
+    with suppress(contract.ContractFault):
         status = contract.read_problem(answer.raw).status
-    except contract.ContractFault as fault:
-        raise Broken(f"{wanted}; came {answer.told()} that is none ({fault}).") from None
+    if not status:
+        raise Broken(f"{wanted}; came {answer.told()}, a document that lacks status or code.")
     if status != answer.status:
-        raise Broken(f"{wanted} and the status of the answer, {answer.status}, in it; came {status}.")
+        raise Broken(f"{wanted} and in it the status of the answer, {answer.status}; came {status} in it.")
 
 
-def expect_fit(answer: Answer, read: Callable[[bytes], T], about: str = "") -> T:
+def expect_fit(answer: Answer, read: Callable[[bytes], T], what: str = "") -> T:
     """Expect 200 and JSON that fits the contract."""
-    wanted = f"{about}expected status 200 and application/json that fits the contract"
-    wanted = wanted[0].upper() + wanted[1:]
+    wanted = f"{_for(what)} status 200 and application/json that fits the contract"
     if answer.status != 200 or answer.media_type != "application/json":
         raise Broken(f"{wanted}; came {answer.told()}.")
     try:
         return read(answer.raw)
     except contract.ContractFault as fault:
-        raise Broken(f"{wanted}; came a body that does not ({fault}).") from None
+        misfit = str(fault)
+    raise Broken(f"{wanted}; came a body that does not ({misfit}).")
 
 
-def expect_status(answer: Answer, status: int, about: str) -> None:
-    """Expect a status, and nobody else's reference beside it."""
+def expect_status(answer: Answer, status: int, what: str = "") -> None:
+    """Expect a status."""
     if answer.status != status:
-        raise Broken(f"For {about}: expected status {status}; came {answer.told()}.")
+        raise Broken(f"{_for(what)} status {status}; came {answer.told()}.")
 
 
 def expect_like_times(first: Answer, second: Answer, names: tuple[str, str], *, least: float) -> None:
@@ -272,6 +279,10 @@ def expect_like_times(first: Answer, second: Answer, names: tuple[str, str], *, 
     if abs(first.seconds - second.seconds) > max(least, longer / 4):
         times = f"{first.seconds:.3f} s for {names[0]} and {second.seconds:.3f} s for {names[1]}"
         raise Broken(f"Expected the same time; came {times}.")
+
+
+def _for(what: str) -> str:
+    return f"For {what}: expected" if what else "Expected"
 
 
 # --- small things ----------------------------------------------------------------------------------------------------

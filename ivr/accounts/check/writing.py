@@ -68,52 +68,40 @@ async def texts_in_the_call_alone(visit: Visit) -> None:
     expect_problem(answer, "reference_expired")
 
 
-async def refuses_weak_passwords(visit: Visit) -> None:
-    """A new password that is easily guessed is answered 422 with the code weak_pin."""
-    _can_be_changed_back(visit)
-    answer = await _change(visit, visit.ref, _WEAKEST)
-    if 200 <= answer.status < 300:
-        await _back(visit, _WEAKEST, "123456")
-    expect_status(answer, 422, "the new password 123456")
-    expect_problem(answer, "weak_pin")
-
-
 async def refuses_malformed_passwords(visit: Visit) -> None:
     """A new password that is not six digits is answered with a problem, bad_request."""
-    _can_be_changed_back(visit)
+    _another_password(visit)
     for name, pin in (("five digits", "84627"), ("seven digits", "8462753"), ("letters", "abcdef")):
-        answer = await _change(visit, visit.ref, pin)
-        if 200 <= answer.status < 300:
-            await _back(visit, pin, f"one of {name}, {pin}")
-        expect_problem(answer, "bad_request", about=f"for {name}: ")
+        expect_problem(await _refused_change(visit, pin, pin), "bad_request", what=name)
+
+
+async def refuses_weak_passwords(visit: Visit) -> None:
+    """A new password that is easily guessed is answered 422 with the code weak_pin."""
+    _another_password(visit)
+    answer = await _refused_change(visit, _WEAKEST, _WEAKEST)
+    expect_status(answer, 422, f"the new password {_WEAKEST}")
+    expect_problem(answer, "weak_pin")
 
 
 async def changes_in_the_call_alone(visit: Visit) -> None:
     """A change of password in another call is answered with a problem, reference_expired."""
-    by, new = _can_be_changed_back(visit)
-    answer = await _change(visit, visit.ref, new, call=visit.other_call)
-    if 200 <= answer.status < 300:
-        await _back(visit, new, _raised(by))
-    expect_problem(answer, "reference_expired")
+    new, described = _another_password(visit)
+    expect_problem(await _refused_change(visit, new, described, visit.other_call), "reference_expired")
 
 
 async def changes_the_password(visit: Visit) -> None:
     """A new password is accepted with 204, holds at once in place of the old one, and can be changed back."""
-    by, new = _can_be_changed_back(visit)
-    answer = await _change(visit, visit.ref, new)
-    expect_status(answer, 204, "a new password")
-    found: Broken | None = None
+    new, described = _another_password(visit)
     try:
+        answer = await _change(visit, visit.ref, new, visit.call)
+        expect_status(answer, 204, "a new password")
         _about_the_member(visit, answer)
         expect_status(await visit.verify(visit.member.id_number, visit.member.password), 401, "the old password")
         told = await visit.verify(visit.member.id_number, new)
-        if expect_fit(told, contract.read_verified, "for the new password: ").must_change_pin:
+        if expect_fit(told, contract.read_verified, "the new password").must_change_pin:
             raise Broken("Expected must_change_pin to be false after the change; came true.")
-    except Broken as broken:
-        found = broken
-    await _back(visit, new, _raised(by))
-    if found:
-        raise found
+    finally:
+        await _change_back(visit, new, described)
 
 
 # --- one step each ---------------------------------------------------------------------------------------------------
@@ -131,7 +119,7 @@ async def _code(visit: Visit, number: str, key: str) -> Answer:
 
 def _accepted_or_too_many(answer: Answer, name: str) -> None:
     if answer.status == 429:
-        expect_problem(answer, "too_many_codes", about=f"for {name}: ")
+        expect_problem(answer, "too_many_codes", what=name)
     else:
         expect_status(answer, 202, name)
 
@@ -141,8 +129,20 @@ async def _text(visit: Visit, text: str, key: str) -> Answer:
     return await visit.ask("POST", about(visit.ref, "messages"), body=body, call=visit.call)
 
 
-async def _change(visit: Visit, ref: str, pin: str, call: str | None = None) -> Answer:
-    return await visit.ask("PUT", about(ref, "pin"), body={"new_pin": pin}, call=call or visit.call)
+async def _change(visit: Visit, ref: str, pin: str, call: str) -> Answer:
+    return await visit.ask("PUT", about(ref, "pin"), body={"new_pin": pin}, call=call)
+
+
+async def _refused_change(visit: Visit, pin: str, described: str, call: str | None = None) -> Answer:
+    """Ask for a change that is to be refused; where it may have been made, it is changed back."""
+    refused = False
+    try:
+        answer = await _change(visit, visit.ref, pin, call or visit.call)
+        refused = 400 <= answer.status < 500
+    finally:
+        if not refused:
+            await _change_back(visit, pin, described)
+    return answer
 
 
 def _about_the_member(visit: Visit, answer: Answer) -> None:
@@ -150,8 +150,8 @@ def _about_the_member(visit: Visit, answer: Answer) -> None:
         raise Broken("Expected no header Member-Ref, or the reference asked about; came another one.")
 
 
-def _can_be_changed_back(visit: Visit) -> tuple[int, str]:
-    """Give another password that is not weak, and by how much its digits are raised; see that there is a way back."""
+def _another_password(visit: Visit) -> tuple[str, str]:
+    """Give a password that is not weak, and how it comes of the member's own; see that there is a way back."""
     _ = visit.verified
     member = visit.member
     birth, numbers = member.id_number[6:14], [member.id_number, *([member.card_number] if member.card_number else [])]
@@ -162,27 +162,25 @@ def _can_be_changed_back(visit: Visit) -> tuple[int, str]:
     if weak(member.password):
         raise NotChecked("The password is one that services refuse as weak, so it could not be changed back.")
     by = next(by for by in range(1, 10) if not weak(raised(member.password, by)))
-    return by, raised(member.password, by)
+    return raised(member.password, by), f"the one given with every digit raised by {by} (0 follows 9)"
 
 
-def _raised(by: int) -> str:
-    return f"the one given with every digit raised by {by} (0 follows 9)"
+async def _change_back(visit: Visit, now: str, described: str) -> None:
+    """Set the member's own password again where it is ``now``.
 
-
-async def _back(visit: Visit, now: str, described: str) -> None:
-    """Set the member's own password again, by a verification with the one that holds now."""
-    # Without it the member would be left with a password that nobody was told, so it says which.
-    left = f"The password was not changed back: the member's is now {described}"
-    told = await visit.verify(visit.member.id_number, now)
+    Raises:
+        Broken: the member is left with a password that nobody was told; ``described`` says which.
+    """
     try:
-        verified = expect_fit(told, contract.read_verified)
-    except Broken:
-        still = await visit.verify(visit.member.id_number, visit.member.password)
-        if still.status == 200:
+        told = await visit.verify(visit.member.id_number, now)
+        if told.status != 200 and (await visit.verify(visit.member.id_number, visit.member.password)).status == 200:
             return
-        raise Broken(f"{left}. Expected a verification with it; came {told.told()}.") from None
-    answer = await _change(visit, verified.member_ref, visit.member.password)
-    if answer.status != 204:
-        raise Broken(f"{left}. Expected status 204 for changing it back; came {answer.told()}.")
-    again = await visit.verify(visit.member.id_number, visit.member.password)
-    visit.verified = expect_fit(again, contract.read_verified, "for the password changed back: ")
+        ref = expect_fit(told, contract.read_verified, "a verification with it").member_ref
+        expect_status(await _change(visit, ref, visit.member.password, visit.call), 204, "changing it back")
+        again = await visit.verify(visit.member.id_number, visit.member.password)
+        visit.verified = expect_fit(again, contract.read_verified, "the password changed back")
+    except Broken as broken:
+        left = f"The password was not changed back: the member's may now be {described}. {broken}"
+    else:
+        return
+    raise Broken(left)

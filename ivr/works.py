@@ -1,0 +1,56 @@
+"""The work that goes on in this process for calls: begun under a claim, waited for by whoever needs its reply."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+from traceback import extract_tb
+from typing import Any
+
+from ivr.store import Claim
+
+
+class Works:
+    """Works by the ids of their claims. `worker` is this process's name, its own in every life of every process."""
+
+    def __init__(self, worker: str) -> None:
+        self.worker = f"{worker}-{token_hex(4)}"
+        self._works: dict[str, asyncio.Task[bytes] | None] = {}
+
+    @contextmanager
+    def claiming(self) -> Iterator[str]:
+        """Give the id of a new claim; it lives until the work started on it ends, or at once where none was started."""
+        claim = token_hex(8)
+        self._works[claim] = None
+        try:
+            yield claim
+        finally:
+            if self._works.get(claim) is None:
+                self._works.pop(claim, None)
+
+    def start(self, claim: str, work: Coroutine[Any, Any, bytes]) -> asyncio.Task[bytes]:
+        """Start the work of a claim; it goes on whether or not anybody waits for it."""
+        task = asyncio.create_task(work)
+        self._works[claim] = task
+        task.add_done_callback(lambda _: self._works.pop(claim, None))
+        return task
+
+    def of(self, claim: Claim) -> asyncio.Task[bytes] | None:
+        """Give the work of a claim, where it goes on in this process."""
+        return self._works.get(claim.id)
+
+    def live(self, claim: Claim) -> bool:
+        """Tell whether work on a claim can still be going on; of its own claims a process knows it for certain."""
+        return claim.id in self._works or (claim.live and claim.worker != self.worker)
+
+    async def drain(self, seconds: float) -> None:
+        """Let what is going on come to its end."""
+        if works := [work for work in self._works.values() if work is not None]:
+            await asyncio.wait(works, timeout=seconds)
+
+
+def place_of(error: Exception) -> str:
+    """Name an error and where it happened, without its text: that of a failed verification may hold a password."""
+    last = extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
