@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 counters = typer.Typer(help="The counters that keep passwords from being tried out.", rich_markup_mode=None)
-account = typer.Typer(help="The reference account service with its sample members.", rich_markup_mode=None)
+account = typer.Typer(help="The account service: check your own, or start the reference one.", rich_markup_mode=None)
 app.add_typer(counters, name="counters")
 app.add_typer(account, name="account", hidden=True)
 
@@ -94,6 +94,36 @@ def check(
     return checking.check(flows, prompts, form)
 
 
+@app.command()
+def draw(
+    flow: Annotated[str | None, typer.Option(help="The only flow to draw; without it all of them.")] = None,
+    format_: Annotated[Literal["mermaid"], typer.Option("--format", help="How the chart is written.")] = "mermaid",
+) -> int:
+    """Draw the flows as a chart: nodes, keys and outcomes.
+
+    The flows are those of IVR_FLOWS_DIR, else those of the package.
+    """
+    from ivr.commands import drawing
+
+    return drawing.draw_flows(flow, format_)
+
+
+@app.command()
+def schemas(
+    write: Annotated[bool, typer.Option("--write", help="Write them anew.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder of the schemas; without it that of the package.", metavar="FOLDER")
+    ] = None,
+) -> int:
+    """Show the JSON Schemas by which an editor checks data files.
+
+    Exit status 1 where one of them is not what this version reads.
+    """
+    from ivr.commands import schema_writing
+
+    return schema_writing.show_or_write(folder, write=write)
+
+
 @counters.command("confirm")
 def counters_confirm() -> int:
     """Confirm that the store at IVR_REDIS_URL may count, after it has lost what it had counted.
@@ -116,6 +146,28 @@ def account_serve(
     from ivr.commands import serving
 
     return serving.account_serve(fd, life_fd, host, port)
+
+
+@account.command("check")
+def account_check(
+    id_number: Annotated[str, typer.Option(help="ID number of a member of your own, who may be verified.")],
+    password: Annotated[str | None, typer.Option(help="The member's password. Without it you are asked.")] = None,
+    card_number: Annotated[str | None, typer.Option(help="The member's social security card number.")] = None,
+    url: Annotated[str | None, typer.Option(help="Base URL of the service; without it IVR_ACCOUNT_URL.")] = None,
+    token: Annotated[str | None, typer.Option(help="Its bearer token; without it IVR_ACCOUNT_TOKEN.")] = None,
+    writing: Annotated[
+        bool,
+        typer.Option("--writing", help="Also send a code and a text message, change the password and change it back."),
+    ] = False,
+) -> int:
+    """Check whether an account service honours the contract, a line for each rule.
+
+    Without --writing nothing is changed there, but three wrong passwords are tried, a right one after each. With it, at
+    most one code and two text messages reach the member's mobile. Exit status 1 where a rule does not hold.
+    """
+    from ivr.commands import account_checking
+
+    return account_checking.check_service(url, token, id_number, password, card_number, writing=writing)
 
 
 @app.command(hidden=True)

@@ -12,8 +12,9 @@ from ivr.accounts.client import AccountClient
 from ivr.channels.twilio.routes import Gate, page_writer, voice_router
 from ivr.channels.twilio.twiml import HANG_UP
 from ivr.counters import Counters
-from ivr.hotline import Hotline
+from ivr.hotline import Deadlines, Hotline
 from ivr.inquiry import Desk
+from ivr.kept_password import KeptPasswords
 from ivr.library import Library, LibraryError, default_dirs, load
 from ivr.lookups import DECLARED
 from ivr.metrics import CONTENT_TYPE, Metrics
@@ -44,8 +45,14 @@ def load_library(settings: Settings) -> Library:
     return library
 
 
-def create_app(settings: Settings, *, now: Callable[[], int] = wall_clock) -> FastAPI:
-    """Build the service of one worker. `now` gives milliseconds since 1970. Raises LibraryError where flows and prompts cannot be served."""
+def create_app(
+    settings: Settings, *, now: Callable[[], int] = wall_clock, deadlines: Deadlines | None = None
+) -> FastAPI:
+    """Build the service of one worker. `now` gives milliseconds since 1970.
+
+    Raises LibraryError where flows and prompts cannot be served.
+    """
+    deadlines = deadlines or Deadlines()
     library = load_library(settings)
     redis = connect(settings.redis_url)
     seals = Seals(settings.secrets)
@@ -55,16 +62,17 @@ def create_app(settings: Settings, *, now: Callable[[], int] = wall_clock) -> Fa
         settings.account_url, settings.account_token.get_secret_value(), observe=metrics.account_call
     )
     counters = Counters(redis, seals)
-    desk = Desk(accounts, counters, seals, now, frozenset(library.hotlines.weak_passwords))
+    desk = Desk(accounts, counters, seals, KeptPasswords(redis, seals), now, frozenset(library.hotlines.weak_passwords))
     hotline = Hotline(
         library=library,
-        store=CallStore(redis, seals),
+        store=CallStore(redis, seals, claim_s=deadlines.claim),
         seals=seals,
         desk=desk,
         write=page_writer(settings.public_url),
         hang_up=HANG_UP,
         refusal_step=settings.refusal_step,
         worker=f"worker-{settings.worker}",
+        deadlines=deadlines,
     )
 
     @contextlib.asynccontextmanager

@@ -2,13 +2,16 @@
 
 from typing import Literal, NamedTuple
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
+
+Rows = tuple[tuple[str, dict[str, str]], ...]
+"""Entries of a list, newest first: the kind of each, which chooses its prompt, and its own facts."""
 
 Facts = dict[str, str]
 """Facts are canonical strings (``"20180.05"``, ``"2026-11-20"``); only speech turns them into words."""
 
 CredentialKind = Literal["id_card", "social_security_card"]
-ListenMode = Literal["key", "number", "six"]
+ListenMode = Literal["key", "number", "six", "eight", "four"]
 DialOutcome = Literal["answered", "busy", "no_answer", "failed"]
 
 
@@ -35,16 +38,34 @@ class Garbled(Struct, frozen=True, tag=True):
 
 
 class Answered(Struct, frozen=True, tag=True):
-    """A lookup came back with one of its declared outcomes and with the facts it found.
+    """A lookup came back with one of its declared outcomes, and with the facts and rows it found.
 
-    `member` is set by a verification that holds; `personal` marks facts about a member; `forget` ends verification.
+    `personal` marks facts about a member; `forget` ends the verification; `gives_back` is how many
+    failed credentials of the call do not count after all; `changes` is what the session remembers.
     """
 
     outcome: str
     facts: Facts = {}
-    member: "Member | None" = None
+    rows: Rows = ()
     personal: bool = False
     forget: bool = False
+    gives_back: int = 0
+    changes: "Changes | None" = None
+
+
+class Changes(Struct, frozen=True, tag=True):
+    """What a lookup has the session remember; a field that is not set stays as it was.
+
+    `member` is verified. `pending` will be, once the weak or initial password is changed (`must_change`). `codes` are
+    the SMS codes asked for in this call, `owed` the attempts that a code's success gives back, `texted` what was sent.
+    """
+
+    member: "Member | UnsetType | None" = UNSET
+    pending: "Member | UnsetType | None" = UNSET
+    must_change: bool | UnsetType = UNSET
+    codes: int | UnsetType = UNSET
+    owed: tuple[str, ...] | UnsetType = UNSET
+    texted: tuple[str, ...] | UnsetType = UNSET
 
 
 class DialEnded(Struct, frozen=True, tag=True):
@@ -73,7 +94,7 @@ class Utterance(NamedTuple):
 
 
 class Listen(NamedTuple):
-    """Wait for keys: one key, a number that ends with ``#``, or six digits. Waits are whole seconds."""
+    """Wait for keys: one key, a number that ends with ``#``, or so many digits. Waits are whole seconds."""
 
     mode: ListenMode
     first_wait: int
@@ -160,7 +181,10 @@ class Credential(Struct, frozen=True, array_like=True):
 
 
 class Session(Struct, frozen=True, array_like=True):
-    """All that a call remembers between two turns; it is sealed before it is stored. Instants are ms since 1970."""
+    """All that a call remembers between two turns; it is sealed before it is stored. Instants are ms since 1970.
+
+    `asked` is the service that was chosen last in the main menu, `answered` whether it was given.
+    """
 
     hotline: str
     version: str
@@ -184,6 +208,13 @@ class Session(Struct, frozen=True, array_like=True):
     credential: Credential | None = None
     tails: tuple[str, ...] = ()
     member: Member | None = None
+    pending: Member | None = None
+    must_change: bool = False
+    codes: int = 0
+    owed: tuple[str, ...] = ()
+    texted: tuple[str, ...] = ()
+    asked: str = ""
+    answered: bool = False
     facts: Facts = field(default_factory=dict)
     said: tuple[Said, ...] = ()
     heard: frozenset[str] = frozenset()

@@ -12,6 +12,7 @@ from ivr.flow import (
     LookupNode,
     MenuNode,
     Node,
+    Offer,
     ReturnNode,
     SayNode,
     TransferNode,
@@ -126,6 +127,7 @@ def _ways(node: Node) -> Iterator[tuple[str, str]]:
             yield "", node.to
         case MenuNode():
             yield from ((f"key {key}", target) for key, target in node.keys.items())
+            yield from ((f"key {offer.key} {_days(offer)}", offer.to) for offer in node.offers)
             yield from (("any other key", target) for target in [node.any] if target)
             yield from (("silence", target) for target in [node.silent] if target)
         case CollectNode() | LookupNode() | TransferNode():
@@ -134,6 +136,10 @@ def _ways(node: Node) -> Iterator[tuple[str, str]]:
             yield from node.returns.items()
         case ReturnNode() | HangupNode():
             pass
+
+
+def _days(offer: Offer) -> str:
+    return f"until {offer.last}" if offer.first is None else f"from {offer.first} until {offer.last}"
 
 
 def _order(library: Library) -> list[str]:
@@ -176,7 +182,9 @@ def _targets(flow: Flow) -> set[str]:
 def _does(node: Node) -> str:
     """Tell what a node does, in the words of its file."""
     match node:
-        case SayNode() | MenuNode() | HangupNode():
+        case SayNode():
+            return f"say {', '.join((*node.say, *node.rows.values()))}"
+        case MenuNode() | HangupNode():
             return f"{node.kind} {', '.join(node.say)}".rstrip()
         case CollectNode():
             return f"collect {node.entry}"
@@ -217,4 +225,4 @@ def _written(arrow: Arrow) -> str:
 
 def _escaped(text: str) -> str:
     """Write a text so that nothing in it is a sign of Mermaid's or of HTML: entities, by number, for all but words."""
-    return "".join(sign if sign.isalnum() or sign in " _.,+" else f"#{ord(sign)};" for sign in text)
+    return "".join(sign if sign.isalnum() or sign in " _.,+-" else f"#{ord(sign)};" for sign in text)

@@ -4,12 +4,14 @@ A call is a stack of (flow, node). One step walks nodes until the call has to wa
 human, or its end.
 """
 
-from datetime import UTC, date, datetime, timedelta, timezone
 from typing import assert_never
+
+from msgspec import UNSET
+from msgspec.structs import asdict
 
 from ivr import flow as nodes
 from ivr.call import Answered, DialEnded, Edge, Event, Garbled, Keyed, NoAnswer, Said, Session, Silence, Started, Turn
-from ivr.entries import number_entry, six_entry
+from ivr.entries import take_entry
 from ivr.flow import AGAIN, LANGUAGE_KEYS
 from ivr.library import Library
 from ivr.walk import FlowStuckError, Walk
@@ -18,6 +20,8 @@ PHRASES = (
     "silence.first",
     "silence.again",
     "silence.spent",
+    "silence.agent",
+    "silence.agent_entry",
     "key.wrong",
     "key.spent",
     "call.limit",
@@ -32,7 +36,8 @@ PHRASES = (
 VERIFIED_IDLE_MS = 5 * 60_000
 """A verification ends after five minutes without a key."""
 
-CHINA = timezone(timedelta(hours=8))
+LONG_ENTRY_MS = 60_000
+"""Whoever takes longer to key a number or a password is in slow mode from then on."""
 
 Input = Keyed | Silence | Garbled
 
@@ -74,10 +79,11 @@ def _answered(walk: Walk, event: Answered) -> Turn:
         raise FlowStuckError(f"An answer came where flow '{walk.flow().flow}' asks nothing.")
     if event.forget:
         walk.forget()
-    if event.member is not None:
-        walk.change(member=event.member)
+    if event.changes is not None:
+        walk.change(**{name: value for name, value in asdict(event.changes).items() if value is not UNSET})
     if event.facts:
         walk.change(facts={**walk.session.facts, **event.facts})
+    walk.rows = event.rows
     walk.leave(event.outcome)
     return walk.go(node.outcomes[event.outcome], personal=event.personal)
 
@@ -86,6 +92,7 @@ def _dial_ended(walk: Walk, event: DialEnded) -> Turn:
     node = walk.node()
     if not isinstance(node, nodes.TransferNode):
         return walk.hear_again()
+    _end_old_verification(walk)
     walk.change(last_at=walk.now, said=())
     walk.leave(event.outcome)
     return walk.go(node.outcomes[event.outcome])
@@ -109,10 +116,10 @@ def _input(walk: Walk, event: Input) -> Turn:
     match node:
         case nodes.MenuNode():
             return _menu_key(walk, node, event)
-        case nodes.CollectNode(entry="number"):
-            return number_entry(walk, node, event, today=_today(walk.now))
         case nodes.CollectNode():
-            return six_entry(walk, node, event)
+            if elapsed > LONG_ENTRY_MS:
+                walk.change(slow=True)
+            return take_entry(walk, node, event)
         case nodes.TransferNode():  # the carrier came back from a dial without saying how it ended
             return _dial_ended(walk, DialEnded("failed"))
         case _:  # keys where nothing listens: a document of ours was left half-way
@@ -153,7 +160,7 @@ def _menu_key(walk: Walk, node: nodes.MenuNode, event: Input) -> Turn:
         return walk.go(node.silent)
     key = _key(event) if isinstance(event, Keyed) else ""
     walk.change(swallow="" if key in ("", "#") else "#")
-    own = node.target(key)
+    own = node.target(key) or next((one.to for one in node.offers if one.key == key and walk.holds(one)), None)
     if own or (node.any and len(key) == 1):
         walk.leave(key if own else "any")
         return _led(walk, own or str(node.any))
@@ -181,8 +188,3 @@ def _again(walk: Walk) -> Turn:
     repeats = walk.session.repeats + 1
     walk.change(repeats=repeats, slow=walk.session.slow or repeats >= 2)
     return walk.hear_again()
-
-
-def _today(now: int) -> date:
-    """Give the day in China: a birth date holds up to it."""
-    return datetime.fromtimestamp(now / 1000, UTC).astimezone(CHINA).date()

@@ -1,9 +1,8 @@
-"""What the caller keyed at a prompt for a number or for six digits, and where the call goes from there."""
+"""What the caller keyed at a prompt for a number, a part of one, or six digits, and where the call goes from there."""
 
-from datetime import date
-
-from ivr.call import Garbled, Keyed, Silence, Turn
+from ivr.call import Credential, Garbled, Keyed, Silence, Turn
 from ivr.flow import CollectNode
+from ivr.parts import PART_WRONG_REASONS, Part, read_part
 from ivr.validators import (
     WRONG_REASONS,
     Agent,
@@ -19,24 +18,55 @@ from ivr.validators import (
     read_number,
     read_six,
 )
-from ivr.walk import Walk
+from ivr.walk import Walk, china_day
 
 MALFORMED = "malformed"
 
-ENTRY_OUTCOMES = {"number": frozenset({"entered", "back"}), "password": frozenset({"entered", "back"})}
-"""Where every kind of entry can lead; ``0#`` leads where key 0 of the flows leads."""
+_PARTS: dict[str, int] = {"part_region": 6, "part_birth": 8, "part_last": 4}
+"""The three parts of an ID number, and how many characters each has."""
 
-ENTRY_WRONGS: dict[str, tuple[str, ...]] = {"number": WRONG_REASONS, "password": (MALFORMED,)}
+ENTRY_OUTCOMES: dict[str, frozenset[str]] = {
+    "number": frozenset({"entered", "back", "parts"}),
+    **{part: frozenset({"entered", "back"}) for part in _PARTS},
+    "password": frozenset({"entered", "back", "code"}),
+    "code": frozenset({"entered", "back", "code"}),
+    "new_password": frozenset({"entered", "back"}),
+}
+"""Where every kind of entry can lead; ``0#`` leads where key 0 of the flows leads, ``#`` alone to ``code``."""
+
+ENTRY_WRONGS: dict[str, tuple[str, ...]] = {
+    "number": WRONG_REASONS,
+    **PART_WRONG_REASONS,
+    "password": (MALFORMED,),
+    "code": (MALFORMED,),
+    "new_password": (MALFORMED,),
+}
 """What can be wrong with every kind of entry; a collect node has a prompt for each."""
+
+OFFER_PARTS_AFTER = 2
+"""After so many malformed numbers the caller may key ``1#`` to give the number in three parts."""
 
 NUMBERS_REMEMBERED = 4
 """Numbers keyed in one call, of which a password must not be the end."""
 
+Input = Keyed | Silence | Garbled
 
-def number_entry(walk: Walk, node: CollectNode, event: Keyed | Silence | Garbled, *, today: date) -> Turn:
+
+def take_entry(walk: Walk, node: CollectNode, event: Input) -> Turn:
+    """Take what was keyed at a collect node."""
+    if node.entry == "number":
+        return _number_entry(walk, node, event)
+    if node.entry in _PARTS:
+        return _part_entry(walk, node, event)
+    return _six_entry(walk, node, event)
+
+
+def _number_entry(walk: Walk, node: CollectNode, event: Input) -> Turn:
     """Take an entry at the number prompt, joined with what was kept of an unfinished one."""
     session = walk.session
     keys, ended = _keyed(walk, event)
+    if keys == "1" and ended and not session.kept and session.wrongs >= OFFER_PARTS_AFTER:
+        return _go_on(walk, node, "parts")
     entry = (
         Wrong("garbled")
         if isinstance(event, Garbled)
@@ -45,20 +75,15 @@ def number_entry(walk: Walk, node: CollectNode, event: Keyed | Silence | Garbled
             ended,
             kept=session.kept,
             old_form=session.old_form,
-            today=today,
+            today=china_day(walk.now),
             as_issued=walk.library.hotlines.issued_with_another_check,
         )
     )
     match entry:
-        case Entered(credential, late_star):
-            tails = (*session.tails, credential.number)[-NUMBERS_REMEMBERED:]
-            facts = {**session.facts, "tail": credential.number[-4:]}
-            walk.change(credential=credential, tails=tails, facts=facts, kept="", old_form="")
-            if late_star:
-                walk.change(swallow="*#")
-            return _go_on(walk, node, "entered")
+        case Entered():
+            return _identified(walk, node, entry)
         case KeptDigits(digits):
-            walk.change(kept=digits)
+            walk.change(kept=digits, swallow="")  # it was not submitted: a # that follows ends what was kept
             return walk.silence(instead=node.kept, facts={"n": str(len(digits))})
         case Wrong(reason, n, old_form):
             walk.change(kept="", old_form=old_form or session.old_form)
@@ -74,7 +99,40 @@ def number_entry(walk: Walk, node: CollectNode, event: Keyed | Silence | Garbled
             return walk.silence()
 
 
-def six_entry(walk: Walk, node: CollectNode, event: Keyed | Silence | Garbled) -> Turn:
+def _part_entry(walk: Walk, node: CollectNode, event: Input) -> Turn:
+    """Take one of the three parts; those before it are kept, and each is checked by its structure alone."""
+    session = walk.session
+    keys, ended = _keyed(walk, event)
+    entry = (
+        Wrong("length")
+        if isinstance(event, Garbled)
+        else read_part(
+            keys,
+            ended,
+            so_far=session.kept,
+            length=_PARTS[node.entry],
+            today=china_day(walk.now),
+            as_issued=walk.library.hotlines.issued_with_another_check,
+        )
+    )
+    match entry:
+        case Part(digits):
+            walk.change(silences=0, wrongs=0, kept=session.kept + digits)
+            walk.leave("entered")
+            return walk.go(node.outcomes["entered"], fresh=True)
+        case Entered():
+            return _identified(walk, node, entry)
+        case Wrong(reason, n):
+            return _wrong(walk, node, reason, n)
+        case Back():
+            return _go_on(walk, node, "back")
+        case Agent():
+            return _agent(walk, node, "length")
+        case Nothing():
+            return walk.silence()
+
+
+def _six_entry(walk: Walk, node: CollectNode, event: Input) -> Turn:
     """Take an entry at a prompt for six digits. The digits go on as a secret that dies with the step."""
     keys, ended = _keyed(walk, event)
     entry = Malformed() if isinstance(event, Garbled) else read_six(keys, ended)
@@ -87,11 +145,25 @@ def six_entry(walk: Walk, node: CollectNode, event: Keyed | Silence | Garbled) -
             return _go_on(walk, node, "back")
         case Nothing():
             return walk.silence()
+        case HashAlone() if "code" in node.outcomes:
+            return _go_on(walk, node, "code")
         case HashAlone() | Malformed():
             return _wrong(walk, node, MALFORMED)
 
 
-def _keyed(walk: Walk, event: Keyed | Silence | Garbled) -> tuple[str, bool]:
+def _identified(walk: Walk, node: CollectNode, entered: Entered) -> Turn:
+    """Remember the number; the next prompt reads its last four back."""
+    credential: Credential = entered.credential
+    session = walk.session
+    tails = (*session.tails, credential.number)[-NUMBERS_REMEMBERED:]
+    facts = {**session.facts, "tail": credential.number[-4:]}
+    walk.change(credential=credential, tails=tails, facts=facts, old_form="")
+    if entered.late_star:
+        walk.change(swallow="*#")
+    return _go_on(walk, node, "entered")
+
+
+def _keyed(walk: Walk, event: Input) -> tuple[str, bool]:
     """Give the keys and whether ``#`` ended them; without it, a ``#`` that follows by habit will be swallowed."""
     match event:
         case Keyed(keys, ended):

@@ -1,8 +1,13 @@
 """The flow file and the hotline file as typed values: what the people who run a hotline may write, and nothing else."""
 
+import re
+from datetime import date
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+ANNOUNCEMENTS = "announcements"
+"""In what a menu says, the place where the hotline's announcements of the day are said."""
 
 AGAIN = "again"
 """The one target that is no node: hear again what was just heard. No node may have its name."""
@@ -28,6 +33,16 @@ Prompts = Annotated[tuple[PromptId, ...], BeforeValidator(_as_list), Field(stric
 """One prompt id, or a list of them, spoken one after the other."""
 
 
+def _day(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        return date.fromisoformat(value)
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+"""A day as ``2026-11-20``, in China's time."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -40,34 +55,54 @@ class _WithKeys(_Model):
         return cast("dict[str, str]", self.keys).get(key)
 
 
+Entry = Literal["number", "part_region", "part_birth", "part_last", "password", "code", "new_password"]
+
+
 class SayNode(_Model):
-    """Says prompts and goes on."""
+    """Says prompts and goes on. `rows` are the prompts for the entries of a list, by their kind, said one by one."""
 
     kind: Literal["say"]
-    say: Prompts
+    say: Prompts = ()
+    rows: dict[Name, PromptId] = {}
     to: Name
+
+
+class Offer(_Model):
+    """A menu item for some days: between `first` and `last`, both included, its key leads to `to` and `say` is said."""
+
+    key: Key
+    to: Name
+    say: PromptId
+    first: Day | None = None
+    last: Day
 
 
 class MenuNode(_WithKeys):
     """Says its options and listens for one key.
 
-    `repeat` is the short form after the first time. `any` takes every key that is not listed, `silent` the first
-    silence; without them a wrong key and a silence are told and counted.
+    `repeat` is the short form after the first time, `senior` what callers of 60 and over hear instead; `offers` are
+    items for some days. `any` takes every key that is not listed, `silent` the first silence; without them a wrong key
+    and a silence are told and counted.
     """
 
     kind: Literal["menu"]
     say: Prompts
     repeat: Prompts = ()
+    senior: Prompts = ()
+    offers: tuple[Offer, ...] = Field(default=(), strict=False)
     any: Name | None = None
     silent: Name | None = None
     wait: Annotated[int, Field(ge=1, le=60)] | None = None
 
 
 class CollectNode(_Model):
-    """Asks for a number or for six digits. `wrong` has a sentence for each way in which the entry can be malformed."""
+    """Asks for a number, for one of its three parts, or for six digits.
+
+    `wrong` has a sentence for each way in which the entry can be malformed; `help` is added from the second time on.
+    """
 
     kind: Literal["collect"]
-    entry: Literal["number", "password"]
+    entry: Entry
     say: Prompts
     repeat: Prompts = ()
     help: Prompts = ()
@@ -77,10 +112,14 @@ class CollectNode(_Model):
 
 
 class LookupNode(_Model):
-    """Asks a named lookup; every outcome that the lookup declares leads to a node."""
+    """Asks a named lookup; every outcome that the lookup declares leads to a node.
+
+    `keep`: what was heard before stays what key 9 gives again (a text message does not replace the answer).
+    """
 
     kind: Literal["lookup"]
     call: Name
+    keep: bool = False
     outcomes: dict[Name, Name]
 
 
@@ -156,6 +195,14 @@ class Limits(_Model):
     key_minutes: Annotated[int, Field(ge=1, le=15)] = 15
 
 
+class Announcement(_Model):
+    """A holiday or a topical note of at most ten characters, said from `first` to `last`, both included."""
+
+    say: PromptId
+    first: Day | None = None
+    last: Day
+
+
 class Hotline(_Model):
     """One number that can be dialled."""
 
@@ -165,6 +212,7 @@ class Hotline(_Model):
     flow: Name
     agents: dict[Name, AgentGroup] = {}
     limits: Limits = Limits()
+    announcements: tuple[Announcement, ...] = Field(default=(), strict=False)
 
     def facts(self, lang: str) -> dict[str, str]:
         """Give what every prompt of this hotline may say: its name, and the hours of its general agents."""

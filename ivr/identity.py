@@ -1,18 +1,27 @@
-"""Who is calling: the gate before the number is asked, and the verification of number and password."""
+"""Who is calling: the gate before the number is asked, and the verification by password or SMS code."""
 
 import asyncio
 from secrets import token_hex
+from typing import Literal, NamedTuple
 
-from ivr.accounts.client import Outage, Refused, Verified
-from ivr.call import Answered, Credential, Member
+from ivr.accounts.client import Outage, Refused
+from ivr.accounts.contract import Verified
+from ivr.call import Answered, Changes, Credential, Member
 from ivr.counters import Reserved
 from ivr.inquiry import Inquiry
 from ivr.redis_line import StoreAway
-from ivr.validators import is_weak
+from ivr.weakness import is_weak
 
 DAY_SECONDS = 24 * 3600
 VERIFIED_MS = 15 * 60_000
 """A verification ends after fifteen minutes, whatever the account service allows."""
+
+
+class Tried(NamedTuple):
+    """What came of an attempt: what the service said, `Refused` by our own count too, or an outcome that ends it."""
+
+    answer: Verified | Refused | Literal["closed", "spent", "error"]
+    reservation: str = ""
 
 
 async def gate(inquiry: Inquiry) -> Answered:
@@ -28,53 +37,113 @@ async def gate(inquiry: Inquiry) -> Answered:
 
 
 async def verify(inquiry: Inquiry) -> Answered:
-    """Check the keyed number and password: reserve the account's attempt first, ask the service once, then judge.
+    """Check the keyed number and password, then judge.
 
-    The call's attempt has been reserved with the turn's claim. Unknown number, wrong password, a locked account and
-    our own limit give the same outcomes. A weak password opens nothing, whatever the service says.
+    Unknown number, wrong password, a locked account and our own limit give the same outcomes. A weak or initial
+    password opens nothing, whatever the service says: its attempt stays counted, and only a code's success returns it.
+    """
+    tried = await _attempt(inquiry, "pin")
+    credential = inquiry.session.credential
+    match tried.answer:
+        case Verified() as answer if credential is not None:
+            if answer.must_change_pin or _is_weak(inquiry, credential, answer.birth_year):
+                return _too_simple(inquiry, tried)
+            await _give_back(inquiry, tried.reservation)
+            member = _member(answer, inquiry.desk.now())
+            return Answered("ok", gives_back=1, changes=Changes(member=member, must_change=False))
+        case Refused() if credential is not None:
+            weak = _is_weak(inquiry, credential, None)
+            return _too_simple(inquiry, tried) if weak else Answered(_refused(inquiry))
+        case "spent":
+            return Answered("spent")
+        case "error":
+            return Answered("error", gives_back=1)
+        case _:
+            return Answered("closed", gives_back=1)
+
+
+async def verify_code(inquiry: Inquiry) -> Answered:
+    """Check the keyed number and SMS code. After a weak or initial password the member still has to change it."""
+    tried = await _attempt(inquiry, "sms_code")
+    session = inquiry.session
+    match tried.answer:
+        case Verified() as answer:
+            for reservation in (tried.reservation, *session.owed):
+                await _give_back(inquiry, reservation)
+            member = _member(answer, inquiry.desk.now())
+            back = 1 + len(session.owed)
+            if session.must_change or answer.must_change_pin:
+                changes = Changes(pending=member, must_change=True, owed=())
+                return Answered("must_change", gives_back=back, changes=changes)
+            return Answered("ok", gives_back=back, changes=Changes(member=member, owed=()))
+        case Refused():
+            return Answered(_refused(inquiry))
+        case "spent":
+            return Answered("spent")
+        case "error":
+            return Answered("error", gives_back=1)
+        case _:
+            return Answered("closed", gives_back=1)
+
+
+async def _attempt(inquiry: Inquiry, kind: Literal["pin", "sms_code"]) -> Tried:
+    """Reserve the account's attempt, then ask the service once. The call's attempt was reserved with its claim.
+
+    A refusal of our own makes no request and takes as long as a recent refusal of the service. An outage gives the
+    account's attempt back.
     """
     session, desk = inquiry.session, inquiry.desk
-    credential = session.credential
-    if credential is None or inquiry.secret is None or session.public:
-        return Answered("closed")
+    if session.credential is None or inquiry.secret is None or session.public:
+        return Tried("closed")
     if inquiry.spent:
         await asyncio.sleep(desk.recent_refusal.seconds)
-        return Answered("spent")
-    account = f"{credential.kind}:{credential.number}"
+        return Tried("spent")
     reservation = f"{inquiry.call}-{token_hex(6)}"
     try:
         if not await desk.counters.epoch_confirmed():
-            return Answered("closed")
+            return Tried("closed")
         reserved = await desk.counters.reserve(
             "account",
-            account,
+            account_of(session.credential),
             limit=inquiry.hotline.limits.failed_per_account_a_day,
             window_s=DAY_SECONDS,
             reservation=reservation,
         )
     except StoreAway:
-        return Answered("closed")
-    weak = _is_weak(inquiry, credential, birth_year=None)
+        return Tried("closed")
     if not isinstance(reserved, Reserved):
         await asyncio.sleep(desk.recent_refusal.seconds)
-        return Answered("too_simple" if weak else _refused(inquiry))
+        return Tried(Refused(locked=False))
     loop = asyncio.get_running_loop()
     asked = loop.time()
     try:
         async with asyncio.timeout_at(inquiry.until):
             answer = await desk.accounts.verify(
-                credential, "pin", inquiry.secret, call_id=inquiry.call, region=inquiry.hotline.region
+                session.credential, kind, inquiry.secret, call_id=inquiry.call, region=inquiry.hotline.region
             )
     except (Outage, TimeoutError):
-        await _give_back(inquiry, account, reservation)
-        return Answered("error")
+        await _give_back(inquiry, reservation)
+        return Tried("error")
     if isinstance(answer, Refused):
         desk.recent_refusal.seconds = loop.time() - asked
-        return Answered("too_simple" if weak else _refused(inquiry))
-    if weak or answer.must_change_pin or _is_weak(inquiry, credential, birth_year=answer.birth_year):
-        return Answered("too_simple")
-    await _give_back(inquiry, account, reservation)
-    return Answered("ok", member=_member(answer, desk.now()))
+    return Tried(answer, reservation)
+
+
+def account_of(credential: Credential) -> str:
+    """Name an account for its counters; the counters keep a keyed HMAC of it alone."""
+    return f"{credential.kind}:{credential.number}"
+
+
+def birth_of(credential: Credential, birth_year: int | None) -> str | None:
+    """Give the birth date that an ID number tells, else the year that the account service told."""
+    if credential.kind == "id_card":
+        return credential.number[6:14]
+    return None if birth_year is None else str(birth_year)
+
+
+def _too_simple(inquiry: Inquiry, tried: Tried) -> Answered:
+    owed = inquiry.session.owed + ((tried.reservation,) if tried.reservation else ())
+    return Answered("too_simple", changes=Changes(must_change=True, owed=owed))
 
 
 def _member(answer: Verified, now: int) -> Member:
@@ -90,8 +159,12 @@ def _refused(inquiry: Inquiry) -> str:
 
 
 def _is_weak(inquiry: Inquiry, credential: Credential, birth_year: int | None) -> bool:
-    birth = credential.number[6:14] if credential.kind == "id_card" else str(birth_year) if birth_year else None
-    return is_weak(inquiry.secret or "", birth=birth, numbers=inquiry.session.tails, listed=inquiry.desk.weak_passwords)
+    return is_weak(
+        inquiry.secret or "",
+        birth=birth_of(credential, birth_year),
+        numbers=inquiry.session.tails,
+        listed=inquiry.desk.weak_passwords,
+    )
 
 
 async def _countable(inquiry: Inquiry) -> bool:
@@ -102,8 +175,11 @@ async def _countable(inquiry: Inquiry) -> bool:
         return False
 
 
-async def _give_back(inquiry: Inquiry, account: str, reservation: str) -> None:
+async def _give_back(inquiry: Inquiry, reservation: str) -> None:
+    credential = inquiry.session.credential
+    if not reservation or credential is None:
+        return
     try:
-        await inquiry.desk.counters.give_back("account", account, reservation)
+        await inquiry.desk.counters.give_back("account", account_of(credential), reservation)
     except StoreAway:
         return  # the attempt stays counted, which errs on the safe side and ends after a day

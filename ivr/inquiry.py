@@ -7,6 +7,8 @@ from ivr.accounts.client import AccountClient
 from ivr.call import Session
 from ivr.counters import Counters
 from ivr.flow import Hotline
+from ivr.kept_password import KeptPasswords
+from ivr.library import Library
 from ivr.seals import Seals
 
 
@@ -24,6 +26,7 @@ class Desk:
     accounts: AccountClient
     counters: Counters
     seals: Seals
+    kept_passwords: KeptPasswords
     now: Callable[[], int]
     """Milliseconds since 1970."""
     weak_passwords: frozenset[str] = frozenset()
@@ -38,6 +41,7 @@ class Inquiry:
     desk: Desk
     call: str
     session: Session
+    library: Library
     hotline: Hotline
     until: float
     secret: str | None = field(default=None, repr=False)

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from ivr.accounts.client import Outage, ReferenceExpired
 from ivr.accounts.contract import Balance, ContributionYears
 from ivr.call import Answered, Facts
-from ivr.identity import gate, verify
+from ivr.codes import send_code
+from ivr.identity import gate, verify, verify_code
 from ivr.inquiry import Inquiry
+from ivr.newpassword import change_password, drop_password, judge_password
+from ivr.weakness import WEAK_REASONS
 
 Record = TypeVar("Record")
 
@@ -18,8 +22,10 @@ class Declared(NamedTuple):
 
     `personal`: its facts are a member's, so it needs a verification. `remote`: it leaves the process, so the turn is
     claimed first. `verifies`: it consumes a secret and an attempt. `refusals`: outcomes that are sent on the fixed
-    time step, so that one refusal cannot be told from another by its time. `gives_back`: outcomes after which the
-    call's attempt does not count.
+    time step, so that one refusal cannot be told from another by its time. `takes_secret`: it is handed the six digits
+    just keyed. `proves`: outcomes after which a member is verified. `forgets`: outcomes that end the verification, and
+    all facts with it. `rows`: outcomes that bring a list, with the kinds of its entries and the facts of each.
+    `terms`: facts that are ids of prompts, with every id that they can be.
     """
 
     answer: Callable[[Inquiry], Awaitable[Answered]]
@@ -28,7 +34,11 @@ class Declared(NamedTuple):
     remote: bool = False
     verifies: bool = False
     refusals: frozenset[str] = frozenset()
-    gives_back: frozenset[str] = frozenset()
+    takes_secret: bool = False
+    proves: frozenset[str] = frozenset()
+    forgets: frozenset[str] = frozenset()
+    rows: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType({})
+    terms: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 async def forget(_: Inquiry) -> Answered:
@@ -114,21 +124,55 @@ def _outcomes(**facts: str) -> Mapping[str, frozenset[str]]:
 
 
 DECLARED: Mapping[str, Declared] = {
-    "gate": Declared(gate, _outcomes(verified="", open="", spent="", closed="")),
+    "gate": Declared(
+        gate, _outcomes(verified="", open="", spent="", closed=""), proves=frozenset({"verified"})
+    ),
     "verify": Declared(
         verify,
         _outcomes(ok="", refused="", refused_again="", spent="", too_simple="", closed="", error=""),
         remote=True,
         verifies=True,
         refusals=frozenset({"refused", "refused_again", "spent", "too_simple"}),
-        gives_back=frozenset({"ok", "closed", "error"}),
+        takes_secret=True,
+        proves=frozenset({"ok"}),
     ),
-    "forget": Declared(forget, _outcomes(done="")),
+    "send_code": Declared(
+        send_code,
+        _outcomes(sent="", enough="", closed="", error=""),
+        remote=True,
+        refusals=frozenset({"sent"}),
+    ),
+    "verify_code": Declared(
+        verify_code,
+        _outcomes(ok="", must_change="", refused="", refused_again="", spent="", closed="", error=""),
+        remote=True,
+        verifies=True,
+        refusals=frozenset({"refused", "refused_again", "spent"}),
+        takes_secret=True,
+        proves=frozenset({"ok"}),
+    ),
+    "judge_password": Declared(
+        judge_password,
+        _outcomes(ok="", expired="", error="", **dict.fromkeys(WEAK_REASONS, "")),
+        takes_secret=True,
+        forgets=frozenset({"expired"}),
+    ),
+    "change_password": Declared(
+        change_password,
+        _outcomes(changed="", different="", late="", weak="", expired="", error=""),
+        remote=True,
+        takes_secret=True,
+        proves=frozenset({"changed"}),
+        forgets=frozenset({"expired"}),
+    ),
+    "drop_password": Declared(drop_password, _outcomes(done="")),
+    "forget": Declared(forget, _outcomes(done=""), forgets=frozenset({"done"})),
     "balance": Declared(
         balance,
         _outcomes(ok="balance as_of", negative="balance as_of", none="", frozen="", expired="", error=""),
         personal=True,
         remote=True,
+        forgets=frozenset({"expired"}),
     ),
     "years": Declared(
         years,
@@ -142,6 +186,7 @@ DECLARED: Mapping[str, Declared] = {
         ),
         personal=True,
         remote=True,
+        forgets=frozenset({"expired"}),
     ),
     "deemed": Declared(deemed, _outcomes(some="", none=""), personal=True),
     "gap": Declared(gap, _outcomes(total="", actual="", total_first="", actual_first=""), personal=True),

@@ -1,20 +1,29 @@
 """The catalogs of what is spoken, one a language, and `speak`, which puts facts into a prompt as words."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any, Final, NamedTuple
 
 from ivr.call import Utterance
 from ivr.problems import Problem, did_you_mean, listed
-from ivr.speech import LANGUAGES, TYPES, words
+from ivr.speech import LANGUAGES, words
+from ivr.speech import TYPES as SPOKEN_TYPES
+from ivr.speech.figures import figures
 from ivr.yamlfile import Path, YamlFile
 
 ID_FORM: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 NAME_FORM: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 _PLACE_FOR_A_FACT = "A prompt can say facts as words, nothing else: no format, no part of a fact, no arithmetic."
+
+
+TERM: Final = "term"
+"""A variable whose fact is the id of another prompt without variables, said in the same language: a city, say."""
+
+TYPES: Final = SPOKEN_TYPES | {TERM}
+"""The types a prompt may give its variables."""
 
 
 class MissingFact(KeyError):  # noqa: N818 - named for what is missing
@@ -62,24 +71,46 @@ class Prompt:
         found = frozenset(tuple(variable) for segment in self.segments for variable in segment.variables())
         object.__setattr__(self, "variables", found)
 
-    def utterances(self, facts: Mapping[str, str], slow: bool, offered: tuple[str, ...]) -> tuple[Utterance, ...]:
+    def utterances(
+        self, facts: Mapping[str, str], slow: bool, offered: tuple[str, ...], catalogs: "Mapping[str, Catalog]"
+    ) -> tuple[Utterance, ...]:
         """Render the segments of this catalog's own language and of the languages offered; see `speak`."""
         if self.variables:
-            return tuple(self._render(facts, slow, offered))
+            return tuple(self._render(facts, slow, offered, catalogs))
         # Without variables every call hears the same: rendered once for each pace and each set of languages.
         spoken = self._spoken.get((slow, offered))
         if spoken is None:
-            spoken = self._spoken[slow, offered] = tuple(self._render(facts, slow, offered))
+            spoken = self._spoken[slow, offered] = tuple(self._render(facts, slow, offered, catalogs))
         return spoken
 
-    def _render(self, facts: Mapping[str, str], slow: bool, offered: tuple[str, ...]) -> Iterator[Utterance]:
-        for lang, pieces in self.segments:
-            if lang == self.lang or lang in offered:
-                text = "".join(
-                    piece if isinstance(piece, str) else words(self._fact(piece, facts), piece.type, lang)
-                    for piece in pieces
-                )
-                yield Utterance(self.id, lang, text, slow)
+    def _render(
+        self, facts: Mapping[str, str], slow: bool, offered: tuple[str, ...], catalogs: "Mapping[str, Catalog]"
+    ) -> Iterator[Utterance]:
+        for segment in self.segments:
+            if segment.lang == self.lang or segment.lang in offered:
+                yield Utterance(self.id, segment.lang, self._worded(segment, facts, words, catalogs), slow)
+
+    def written(self, facts: Mapping[str, str], catalogs: "Mapping[str, Catalog]") -> str:
+        """Give this prompt as a text message shows it: with figures, in its own language alone."""
+        own = (segment for segment in self.segments if segment.lang == self.lang)
+        return "".join(self._worded(segment, facts, figures, catalogs) for segment in own)
+
+    def _worded(
+        self,
+        segment: Segment,
+        facts: Mapping[str, str],
+        worded: Callable[[str, str, str], str],
+        catalogs: "Mapping[str, Catalog]",
+    ) -> str:
+        said = []
+        for piece in segment.pieces:
+            if isinstance(piece, str):
+                said.append(piece)
+            elif piece.type == TERM:
+                said.append(catalogs[segment.lang].prompts[self._fact(piece, facts)].segments[0].text)
+            else:
+                said.append(worded(self._fact(piece, facts), piece.type, segment.lang))
+        return "".join(said)
 
     def _fact(self, variable: Variable, facts: Mapping[str, str]) -> str:
         try:
@@ -115,7 +146,7 @@ def speak(
     has no fact, ``ValueError`` where a fact does not fit its type, ``KeyError`` for an unknown language or prompt; the
     lint proves that none of them happens.
     """
-    return catalogs[lang].prompts[prompt_id].utterances(facts, slow, offered)
+    return catalogs[lang].prompts[prompt_id].utterances(facts, slow, offered, catalogs)
 
 
 # --- reading a catalog -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ivr.call import Answered, Ask, Dial, End, Event, Session, Silence, Started, Turn, Utterance
 from ivr.engine import begin, step
-from ivr.flow import AgentGroup, CollectNode, TransferNode
+from ivr.flow import AgentGroup, CollectNode, LookupNode, TransferNode
 from ivr.inquiry import Desk, Inquiry
 from ivr.library import Library
 from ivr.lookups import DECLARED
@@ -40,7 +40,7 @@ class Worked(NamedTuple):
 
     session: Session
     turn: Turn
-    gives_back: bool
+    gives_back: int
 
 
 class Stepping:
@@ -96,11 +96,10 @@ class Stepping:
         session = self._on_known_version(session)
         if not session.stack:
             event = Started()
-        elif self._lacks_its_number(session):
-            # The number was dropped with the session: whatever was keyed at its password is keyed for nothing.
-            flow, _ = session.stack[-1]
-            session = replace(session, stack=(*session.stack[:-1], (flow, self.library.flows[flow].start)))
-            event = Silence()
+        elif self._asks_for_nothing(session):
+            # What was keyed before was dropped with the session: what is keyed now belongs to nothing.
+            session = self._at_the_gate(session)
+            event = Silence() if session.stack else Started()
         so_far = Turn((), End())
         while True:
             session, turn = step(self.library, session, event, self.desk.now())
@@ -117,13 +116,14 @@ class Stepping:
         """
         until = _clock() + self._work_seconds
         so_far = turn
-        gives_back = False
+        gives_back = 0
         while isinstance(turn.next, Ask):
             declared = DECLARED[turn.next.lookup]
             answered = await self._ask(sid, session, turn.next, until, spent=spent)
-            if declared.verifies and not spent and answered.outcome in declared.gives_back:
+            if declared.verifies and not spent:
                 # At once, or a gate further on in this very turn would still count it.
-                gives_back, session = True, replace(session, failed=max(0, session.failed - 1))
+                gives_back += answered.gives_back
+                session = replace(session, failed=max(0, session.failed - answered.gives_back))
             if answered.outcome in declared.refusals:
                 await asyncio.sleep(self._refusal_step - (_clock() - arrived) % self._refusal_step)
             session, turn = step(self.library, session, answered, self.desk.now())
@@ -132,7 +132,7 @@ class Stepping:
 
     async def _ask(self, sid: str, session: Session, ask: Ask, until: float, *, spent: bool = False) -> Answered:
         hotline = self.library.hotlines.hotlines[session.hotline]
-        return await DECLARED[ask.lookup].answer(Inquiry(self.desk, sid, session, hotline, until, ask.secret, spent))
+        return await DECLARED[ask.lookup].answer(Inquiry(self.desk, sid, session, self.library, hotline, until, ask.secret, spent))
 
     def _on_known_version(self, session: Session) -> Session:
         """Bring a call whose flow version nobody knows any more to the main menu; language and budgets stay."""
@@ -144,10 +144,24 @@ class Stepping:
         lang = session.lang if session.lang in languages else languages[0]
         return replace(session, version=self.library.version, hotline=hotline, lang=lang, stack=())
 
-    def _lacks_its_number(self, session: Session) -> bool:
+    def _asks_for_nothing(self, session: Session) -> bool:
+        """Tell whether the call stands at an entry that goes with an earlier one which the session has lost."""
         flow, name = session.stack[-1]
         node = self.library.flows[flow].nodes[name]
-        return isinstance(node, CollectNode) and node.entry == "password" and session.credential is None
+        if not isinstance(node, CollectNode):
+            return False
+        if node.entry in ("password", "code"):
+            return session.credential is None
+        return node.entry in ("part_birth", "part_last") and not session.kept
+
+    def _at_the_gate(self, session: Session) -> Session:
+        """Bring a call back to where its number is asked for: the start of the nearest flow that begins at the gate."""
+        for depth in range(len(session.stack), 0, -1):
+            flow = self.library.flows[session.stack[depth - 1][0]]
+            start = flow.nodes[flow.start]
+            if isinstance(start, LookupNode) and start.call == "gate":
+                return replace(session, stack=(*session.stack[: depth - 1], (flow.flow, flow.start)))
+        return replace(session, stack=())
 
 
 def _clock() -> float:

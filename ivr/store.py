@@ -162,7 +162,7 @@ class CallStore:
         ttl_s: float,
         awaited_token: str | None = None,
         claim: str | None = None,
-        give_back_failed: bool = False,
+        give_back_failed: int = 0,
         ends: bool = False,
     ) -> Committed | Lost:
         """Commit the turn ``session.turn`` with its reply, by compare-and-set.
@@ -170,8 +170,8 @@ class CallStore:
         Without ``claim`` it goes through where the call still is at turn ``expected`` (None: where there is no call)
         and nobody works on it; a dead claim is cleared. With ``claim``, where that claim still stands; ``expected`` is
         then not looked at. Never after the end. Failed credentials only rise to ``session.failed``, unless
-        ``give_back_failed`` returns the one reserved with the claim. ``ends`` keeps turn and reply for 60 s and sets
-        the tombstone for 4 h.
+        ``give_back_failed`` returns so many. ``ends`` keeps turn and reply for 60 s and sets the
+        tombstone for 4 h.
         """
         if expected is not None and session.turn <= expected:
             raise ValueError(f"A call moves forward: turn {session.turn} cannot be committed after turn {expected}.")
@@ -296,8 +296,13 @@ class _Seen(NamedTuple):
         return Claim(self.claim_id.decode("ascii", "replace"), self.worker.decode("ascii", "replace"), bool(self.live))
 
 
+def new_password_key(call: str) -> str:
+    """Name the key that holds a new password between its two entries, in the call's slot; it ends with the call."""
+    return f"ivr:{{{call}}}:new"
+
+
 def _keys(call: str) -> list[str]:
-    return [f"ivr:{{{call}}}", f"ivr:{{{call}}}:end"]
+    return [f"ivr:{{{call}}}", f"ivr:{{{call}}}:end", new_password_key(call)]
 
 
 def _digest(token: str) -> bytes:

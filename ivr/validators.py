@@ -1,7 +1,7 @@
 """Read what a caller keyed as a number, six digits, a way back or a call for help, or say what is wrong with it."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import date
 from typing import Final, Literal, get_args
 
@@ -12,10 +12,6 @@ from ivr.call import Credential
 WrongReason = Literal["length", "one_missing", "region", "birth", "check", "old_form", "wiped", "empty", "garbled"]
 WRONG_REASONS: Final[tuple[WrongReason, ...]] = get_args(WrongReason)
 """Every reason a number can be refused for: a flow that asks for a number has a prompt for each of them."""
-
-WeakReason = Literal["equal", "run", "repeated", "birth", "number", "listed"]
-WEAK_REASONS: Final[tuple[WeakReason, ...]] = get_args(WeakReason)
-"""Every reason a new password can be refused for."""
 
 MAX_KEYS: Final = 64
 """A card number of 19, a wipe and 19 more are 39 keys; whoever sends more than 64 is not keying a number."""
@@ -133,7 +129,7 @@ def _x_computed(digits: str) -> bool:
     return len(digits) == 17 and check_character(digits) == "X"
 
 
-def _as_id_number(text: str) -> str | None:
+def as_id_number(text: str) -> str | None:
     """Spell out an ID number: X may be left out or keyed as 0, but only where X is what the digits compute to."""
     if _x_computed(text):
         return text + "X"
@@ -142,7 +138,7 @@ def _as_id_number(text: str) -> str | None:
     return text[:17] + "X" if text[17] == "0" and _x_computed(text[:17]) else text
 
 
-def _first_fault(id_number: str, today: date, as_issued: Collection[str]) -> WrongReason | None:
+def first_fault(id_number: str, today: date, as_issued: Collection[str]) -> WrongReason | None:
     """Find the first thing wrong, in the order of the number itself; a caller can look for one thing at a time."""
     if id_number in as_issued:
         return None
@@ -156,8 +152,8 @@ def _first_fault(id_number: str, today: date, as_issued: Collection[str]) -> Wro
 
 
 def _is_valid_id(text: str, today: date, as_issued: Collection[str]) -> bool:
-    id_number = _as_id_number(text)
-    return id_number is not None and _first_fault(id_number, today, as_issued) is None
+    id_number = as_id_number(text)
+    return id_number is not None and first_fault(id_number, today, as_issued) is None
 
 
 def _looks_like_old_form(digits: str) -> bool:
@@ -178,9 +174,8 @@ def read_number(
     """Read an entry at the number prompt; it takes an ID number or a card number, told apart by their form.
 
     ``keys`` is what was keyed since the prompt (``0-9*``), ``ended`` whether ``#`` closed it rather than a pause,
-    ``kept`` the digits of an earlier `KeptDigits`, ``old_form`` those of an earlier `Wrong`. ``as_issued`` are ID numbers that are
-    right although their check characters are not. Never raises for any keys.
-    The rules, in their order:
+    ``kept`` the digits of an earlier `KeptDigits`, ``old_form`` those of an earlier `Wrong`. ``as_issued`` are ID
+    numbers that are right although their check characters are not. Never raises for any keys. The rules, in their order:
 
     - Kept digits and the entry are read as one. A star is X where it is the last key, exactly 17 digits lie between it
       and the star before, and X is what they compute to. Every other star wipes all that was keyed before it.
@@ -217,9 +212,7 @@ def _obey_stars(keys: str) -> str:
     return before + "X" if not last and _x_computed(before) else last
 
 
-def _read_length(
-    number: str, ended: bool, old_form: str, today: date, as_issued: Collection[str]
-) -> NumberEntry:
+def _read_length(number: str, ended: bool, old_form: str, today: date, as_issued: Collection[str]) -> NumberEntry:
     """Read digits, perhaps with a final X, by their length.
 
     - 18, or 17 with an X left out: an ID number and nothing else, so its region, birth date or check character is told.
@@ -230,9 +223,9 @@ def _read_length(
     - Fewer: kept after a pause. All the rest has the wrong length.
     """
     n = len(number)
-    id_number = _as_id_number(number)
+    id_number = as_id_number(number)
     if id_number is not None:
-        fault = _first_fault(id_number, today, as_issued)
+        fault = first_fault(id_number, today, as_issued)
         if fault is not None:
             return Wrong(fault, n)
         return Entered(Credential("id_card", id_number), late_star=n == 17 and not ended)
@@ -262,39 +255,3 @@ def read_six(keys: str, ended: bool) -> SixEntry:
     if keys == "0" and ended:
         return Agent()
     return Malformed() if keys.strip("*") else Back()
-
-
-def weak_reason(pin: str, *, birth: str | None, numbers: Iterable[str], listed: Collection[str]) -> WeakReason | None:
-    """Say why a password of six digits is weak, or None; the reasons are tried in the order of `WEAK_REASONS`.
-
-    - equal: one digit six times. run: each digit one more, or one less, than the one before (9 and 0 do not meet).
-    - repeated: two equal halves (123123) or three equal pairs (121212).
-    - birth: YYMMDD, DDMMYY, MMDDYY or YYYYMM of ``birth``, which is ``YYYYMMDD``. Every form needs the month, so where
-      only the year (``YYYY``) or nothing is known, none of them is judged.
-    - number: the last six digits of any of ``numbers``, those keyed in this call; where X ends an ID number, the six
-      before the X, and also the last six with 0 in its place, since that is a way to key it.
-    - listed: one of ``listed``, the hotline's own list.
-    """
-    if len(set(pin)) == 1:
-        return "equal"
-    if pin in "0123456789" or pin in "9876543210":
-        return "run"
-    if pin in (pin[:3] * 2, pin[:2] * 3):
-        return "repeated"
-    if birth is not None and pin in _birth_forms(birth):
-        return "birth"
-    if any(pin in (number.rstrip("X")[-6:], number.replace("X", "0")[-6:]) for number in numbers):
-        return "number"
-    return "listed" if pin in listed else None
-
-
-def _birth_forms(birth: str) -> tuple[str, ...]:
-    if len(birth) != 8:
-        return ()
-    year, month, day = birth[:4], birth[4:6], birth[6:]
-    return (year[2:] + month + day, day + month + year[2:], month + day + year[2:], year + month)
-
-
-def is_weak(pin: str, *, birth: str | None, numbers: Iterable[str], listed: Collection[str]) -> bool:
-    """Tell whether a password of six digits proves nothing; `weak_reason` has the rules and the shapes."""
-    return weak_reason(pin, birth=birth, numbers=numbers, listed=listed) is not None

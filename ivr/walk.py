@@ -1,11 +1,12 @@
 """Walking a flow: from node to node until the call has to wait, saying on the way what the nodes say."""
 
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import assert_never
 
 from msgspec.structs import replace
 
 from ivr import flow as nodes
-from ivr.call import Ask, Dial, Edge, End, Facts, Listen, ListenMode, Next, Said, Session, Turn, Utterance
+from ivr.call import Ask, Dial, Edge, End, Facts, Listen, ListenMode, Next, Rows, Said, Session, Turn, Utterance
 from ivr.library import Library
 from ivr.prompts import speak
 
@@ -14,6 +15,28 @@ FUSE = 100
 
 WAITS = {False: (8, 10), True: (12, 15)}
 """Seconds for the first key and between keys, at normal pace and in slow mode."""
+
+
+MODES: dict[nodes.Entry, ListenMode] = {
+    "number": "number",
+    "part_region": "six",
+    "part_birth": "eight",
+    "part_last": "four",
+    "password": "six",
+    "code": "six",
+    "new_password": "six",
+}
+"""How keys are listened for at every kind of entry."""
+
+SENIOR_AGE = 60
+"""Callers of this age and over are offered a human first after an answer, and at the first silence."""
+
+CHINA = timezone(timedelta(hours=8))
+
+
+def china_day(now: int) -> date:
+    """Give the day in China at an instant in milliseconds since 1970: birth dates and offers hold by it."""
+    return datetime.fromtimestamp(now / 1000, UTC).astimezone(CHINA).date()
 
 
 class FlowStuckError(RuntimeError):
@@ -30,6 +53,7 @@ class Walk:
         self.hotline = library.hotlines.hotlines[session.hotline]
         self.say: list[Utterance] = []
         self.path: list[Edge] = []
+        self.rows: Rows = ()
 
     def leave(self, via: str, *, node: str | None = None) -> None:
         """Note the edge by which the current node (or, as '', the current flow) is left."""
@@ -41,15 +65,22 @@ class Walk:
         return Turn(tuple(self.say), what, tuple(self.path))
 
     def go(self, name: str, *, secret: str | None = None, personal: bool = False, fresh: bool = False) -> Turn:
-        """Walk from a node of the current flow until the call has to wait. `fresh`: a key led here."""
+        """Walk from a node of the current flow until the call has to wait. `fresh`: a key led here.
+
+        What was answered stays for key 9 while the call only goes from menu to menu.
+        """
         if fresh:
-            self.change(said=(), repeats=0)
+            node = self.flow().nodes[name]
+            keeps = isinstance(node, nodes.MenuNode) or (isinstance(node, nodes.LookupNode) and node.keep)
+            self.change(said=tuple(one for one in self.session.said if one.lead) if keeps else (), repeats=0)
         for _ in range(FUSE):
             self.change(stack=(*self.session.stack[:-1], (self.session.stack[-1][0], name)))
             node = self.node()
             match node:
                 case nodes.SayNode():
                     self.speak(node.say, lead=True, personal=personal)
+                    for kind, facts in self.rows if node.rows else ():
+                        self.speak((node.rows[kind],), lead=True, personal=personal, facts=facts)
                     self.leave("to")
                     name = node.to
                 case nodes.MenuNode() | nodes.CollectNode():
@@ -110,7 +141,10 @@ class Walk:
             return self.lost("silence.spent")
         if instead:
             return self.told(instead, facts=facts)
-        return self.told(("silence.first" if silences == 1 else "silence.again",), also_prompt=True)
+        phrases = ["silence.first" if silences == 1 else "silence.again"]
+        if silences > 1 or self.senior():
+            phrases.append("silence.agent" if isinstance(self.node(), nodes.MenuNode) else "silence.agent_entry")
+        return self.told(tuple(phrases), also_prompt=True)
 
     def wrong(self, prompts: tuple[str, ...], *, facts: Facts | None = None, also_prompt: bool = False) -> Turn:
         """Count a wrong key or a malformed entry and say what was wrong."""
@@ -139,14 +173,42 @@ class Walk:
         here = ".".join(self.session.stack[-1])
         first = here not in self.session.heard
         self.change(heard=self.session.heard | {here})
-        self.speak(node.say if long or first or not node.repeat else node.repeat)
+        say = node.say if long or first or not node.repeat else node.repeat
+        if isinstance(node, nodes.MenuNode) and node.senior and self.senior():
+            say = node.senior
+        self.speak(self._of_today(say))
+        if isinstance(node, nodes.MenuNode):
+            self.speak(tuple(offer.say for offer in node.offers if self.holds(offer)))
         return self.listen(node)
+
+    def _of_today(self, prompts: tuple[str, ...]) -> tuple[str, ...]:
+        """Put the hotline's announcements of the day where a menu has their place."""
+        if nodes.ANNOUNCEMENTS not in prompts:
+            return prompts
+        today = tuple(one.say for one in self.hotline.announcements if self.holds(one))
+        at = prompts.index(nodes.ANNOUNCEMENTS)
+        return prompts[:at] + today + prompts[at + 1 :]
+
+    def holds(self, what: nodes.Offer | nodes.Announcement) -> bool:
+        """Tell whether this is a day of an offer or an announcement."""
+        today = china_day(self.now)
+        return (what.first is None or what.first <= today) and today <= what.last
+
+    def senior(self) -> bool:
+        """Tell whether the caller is 60 or over, by the birth date of the ID number, else by the birth year."""
+        session = self.session
+        if session.credential is not None and session.credential.kind == "id_card":
+            born = session.credential.number[6:14]
+            today = china_day(self.now)
+            return f"{today.year - SENIOR_AGE:04d}{today:%m%d}" >= born
+        year = session.member.birth_year if session.member else None
+        return year is not None and china_day(self.now).year - year >= SENIOR_AGE
 
     def listen(self, node: nodes.Node) -> Turn:
         first, between = WAITS[self.session.slow]
         mode: ListenMode = "key"
         if isinstance(node, nodes.CollectNode):
-            mode = "number" if node.entry == "number" else "six"
+            mode = MODES[node.entry]
         elif isinstance(node, nodes.MenuNode) and node.wait:
             first = node.wait
         return self.turn(Listen(mode, first, between))
@@ -224,4 +286,5 @@ class Walk:
     def forget(self, instead: tuple[Said, ...] = ()) -> None:
         """End the verification: the member, the number, and all that was said about either, go."""
         said = tuple(one for one in self.session.said if not one.personal)
-        self.change(member=None, credential=None, kept="", facts={}, said=(*instead, *said))
+        self.change(member=None, pending=None, must_change=False, owed=(), credential=None, kept="")
+        self.change(facts={}, said=(*instead, *said))

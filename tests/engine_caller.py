@@ -1,10 +1,14 @@
 """A caller of the engine alone: plays a call script without HTTP or Redis and notes which ways it walked."""
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
 
 import msgspec
-
 from call_scripts import AGENTS, COUNTS_LOST, Line, Script, check_goes_on, check_heard
+from scripted_accounts import ScriptedAccounts
+from scripted_client import ScriptedClient
+
 from ivr.accounts.client import Refused as CredentialRefused
 from ivr.accounts.client import Verified
 from ivr.call import (
@@ -28,12 +32,11 @@ from ivr.call import (
 from ivr.counters import Counters, Refused, Reserved
 from ivr.engine import begin, step
 from ivr.inquiry import Desk, Inquiry
+from ivr.kept_password import KeptPasswords
 from ivr.library import Library
 from ivr.lookups import DECLARED
 from ivr.seals import Seals
-from ivr.validators import weak_reason
-from scripted_accounts import ScriptedAccounts
-from scripted_client import ScriptedClient
+from ivr.weakness import weak_reason
 
 BEGAN = 1_795_000_000_000
 SECONDS_A_TURN = 3
@@ -43,7 +46,8 @@ SECONDS_A_TURN = 3
 class EngineCaller:
     """Plays one script; the session goes through its stored form after every step.
 
-    `walked` are the edges of all turns, `spoken` the prompts heard and their languages, `weak` why passwords were found too simple.
+    `walked` are the edges of all turns, `spoken` the prompts heard and their languages, `weak` why passwords were
+    found too simple.
     """
 
     def __init__(self, library: Library, script: Script) -> None:
@@ -52,9 +56,9 @@ class EngineCaller:
         self.accounts = ScriptedAccounts()
         self.accounts.script(script.service)
         self.client = NotingClient(self.accounts)
-        self.counters = ScriptedCounters(script)
         self.now = BEGAN
         name, self.hotline = library.hotline_for(script.to)
+        self.counters = ScriptedCounters(script, self.hotline.limits.failed_per_account_a_day)
         self.session = begin(library, name, self.now)
         self.turn: Turn | None = None
         self.walked: set[Edge] = set()
@@ -64,6 +68,7 @@ class EngineCaller:
             self.client,
             self.counters,
             Seals([bytes(32)]),
+            RememberedPasswords(),
             lambda: self.now,
             frozenset(library.hotlines.weak_passwords),
         )
@@ -118,12 +123,14 @@ class EngineCaller:
         if counted:
             self._count(1)
         until = asyncio.get_running_loop().time() + 5
-        inquiry = Inquiry(self.desk, "CA" + "0" * 32, self.session, self.hotline, until, ask.secret, spent)
+        inquiry = Inquiry(
+            self.desk, "CA" + "0" * 32, self.session, self.library, self.hotline, until, ask.secret, spent
+        )
         answered = await declared.answer(inquiry)
         assert answered.outcome in declared.outcomes
         assert declared.outcomes[answered.outcome] <= answered.facts.keys()
-        if counted and answered.outcome in declared.gives_back:
-            self._count(-1)
+        if counted:
+            self._count(-answered.gives_back)
         self._note_weakness(ask, answered)
         return answered
 
@@ -141,14 +148,17 @@ class EngineCaller:
         self.weak.add(reason or "must_change")
 
 
+SENT_AT_ONCE: Mapping[ListenMode, int] = {"six": 6, "eight": 8, "four": 4}
+"""After so many keys the carrier waits for no ``#``."""
+
+
 def gathered(mode: ListenMode, press: str) -> Keyed:
-    """Give what the carrier makes of keys: one key, up to ``#``, or six; what follows is lost, as it is there."""
+    """Give what the carrier makes of keys: one, so many, or all up to ``#``; what follows is lost, as it is there."""
     if mode == "key":
         return Keyed(press[0])
     keys, hash_, _ = press.partition("#")
-    if mode == "six" and len(keys) >= 6:
-        return Keyed(keys[:6])
-    return Keyed(keys, bool(hash_))
+    most = SENT_AT_ONCE.get(mode, len(keys) + 1)
+    return Keyed(keys[:most]) if len(keys) >= most else Keyed(keys, bool(hash_))
 
 
 def _waits(turn: Turn) -> int | None:
@@ -173,12 +183,30 @@ class NotingClient(ScriptedClient):
         return await super().verify(credential, secret_kind, secret, call_id=call_id, region=region)
 
 
-class ScriptedCounters(Counters):
-    """Counts as a script has them, at the start of a call; what the real ones do is tested where they are real."""
+class RememberedPasswords(KeptPasswords):
+    """The first entries of new passwords, in memory; where they really lie is tested with the store."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self) -> None:
+        self._kept: dict[str, str] = {}
+
+    async def keep(self, call: str, digits: str) -> None:
+        self._kept[call] = digits
+
+    async def take(self, call: str) -> str | None:
+        return self._kept.pop(call, None)
+
+    async def drop(self, call: str) -> None:
+        self._kept.pop(call, None)
+
+
+class ScriptedCounters(Counters):
+    """Counts of one call, on top of those that its script begins with; the real ones are tested where they are."""
+
+    def __init__(self, script: Script, limit: int) -> None:
         self.lost = False
-        self._used_up = {f"{kind}:{number}" for kind, number in script.used_up}
+        self._taken: defaultdict[tuple[str, str, str | None], set[str]] = defaultdict(set)
+        for kind, number in script.used_up:
+            self._taken["account", f"{kind}:{number}", None] = {f"earlier-{attempt}" for attempt in range(limit)}
 
     async def epoch_confirmed(self) -> bool:
         return not self.lost
@@ -186,7 +214,12 @@ class ScriptedCounters(Counters):
     async def reserve(
         self, kind: str, value: str, *, limit: int, window_s: float, reservation: str, of: str | None = None
     ) -> Reserved | Refused:
-        return Refused(limit) if value in self._used_up else Reserved(1)
+        assert window_s > 0, "no call is as long as a window"
+        taken = self._taken[kind, value, of]
+        if reservation not in taken and len(taken) >= limit:
+            return Refused(len(taken))
+        taken.add(reservation)
+        return Reserved(len(taken))
 
     async def give_back(self, kind: str, value: str, reservation: str, *, of: str | None = None) -> None:
-        return
+        self._taken[kind, value, of].discard(reservation)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ivr.app import create_app, wall_clock
 from ivr.carrier.carrier import Carrier
+from ivr.hotline import Deadlines
 from ivr.settings import DEMO_ACCOUNT_SID, Settings
 from scripted_accounts import ScriptedAccounts
 from served import Served
@@ -51,7 +52,12 @@ class UnderTest:
 
 @contextmanager
 def serving(
-    redis_url: str, data_dir: Path, *, workers: int = 1, refusal_step: float = REFUSAL_STEP
+    redis_url: str,
+    data_dir: Path,
+    *,
+    workers: int = 1,
+    refusal_step: float = REFUSAL_STEP,
+    deadlines: Deadlines | None = None,
 ) -> Iterator[UnderTest]:
     """Serve the application, as so many workers, on a Redis whose counters are confirmed already."""
     accounts = ScriptedAccounts()
@@ -69,7 +75,7 @@ def serving(
             settings.model_dump()
             | {"twilio_auth_token": AUTH_TOKEN, "secret_key": SECRET_KEY, "account_token": "a-token-of-the-tests"}
         )
-        served = [Served(create_app(settings, now=clock)) for _ in range(workers)]
+        served = [Served(create_app(settings, now=clock, deadlines=deadlines)) for _ in range(workers)]
         for one in served:
             one.__enter__()
         try:

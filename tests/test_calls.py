@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 import httpx2
 import pytest
-from redis.asyncio import Redis
-
 from call_scripts import COUNTS_LOST, VOICE_LANGUAGES, Script, check_goes_on, check_heard, scripts
 from engine_caller import EngineCaller
 from hotline_under_test import AUTH_TOKEN, SECRET_KEY, UnderTest, serving
+from redis.asyncio import Redis
+
 from ivr.call import Utterance
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.line import Call, Heard
@@ -24,6 +24,8 @@ from ivr.settings import DEMO_ACCOUNT_SID
 SCRIPTS = list(scripts())
 LIBRARY = load(*default_dirs())
 DAY_SECONDS = 24 * 3600
+REFUSAL_STEP = 0.01
+"""Seconds; that refusals keep to a step is tested elsewhere, here many of them have to be fast."""
 
 every_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.call)
 
@@ -41,14 +43,14 @@ async def test_on_the_engine(script: Script) -> None:
 @pytest.fixture(scope="module")
 def one_worker(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
     emptied(valkey_url)
-    with serving(valkey_url, tmp_path_factory.mktemp("data")) as under_test:
+    with serving(valkey_url, tmp_path_factory.mktemp("data"), refusal_step=REFUSAL_STEP) as under_test:
         yield under_test
 
 
 @pytest.fixture(scope="module")
 def two_workers(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
     emptied(valkey_url)
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2) as under_test:
+    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, refusal_step=REFUSAL_STEP) as under_test:
         yield under_test
 
 
@@ -73,7 +75,7 @@ async def test_on_two_workers(script: Script, two_workers: UnderTest) -> None:
 async def call_through(script: Script, hotline: UnderTest) -> None:
     hotline.accounts.script(script.service)
     hotline.clock.ahead_ms = 0
-    async with connect(hotline.redis_url) as redis, carrier_of(script, hotline) as carrier:
+    async with connect(hotline.redis_url) as redis, ScriptedCarrier(script, hotline) as carrier:
         await count_afresh(redis, script)
         call = carrier.call(to=script.to)
         for line in script.lines:
@@ -98,10 +100,6 @@ async def does(call: Call, press: str | None) -> list[Heard]:
     if press is None:
         return await call.ring("/twilio/voice")
     return await (call.silence() if press == "-" else call.press(press))
-
-
-def carrier_of(script: Script, hotline: UnderTest) -> "ScriptedCarrier":
-    return ScriptedCarrier(script, hotline)
 
 
 class ScriptedCarrier(Carrier):

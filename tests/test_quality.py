@@ -13,9 +13,9 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 
 # A room is a module or a package directly in ivr/. It imports from its own floor and from those below.
 FLOORS = [
-    "call datafolder problems seals settings speech urls validators",
-    "accounts counters embedded filefaults flow metrics prompts redis_line store yamlfile",
-    "engine entries identity inquiry library lookups walk",
+    "call datafolder problems seals settings speech urls validators weakness",
+    "accounts counters embedded filefaults flow kept_password metrics prompts redis_line store yamlfile",
+    "codes engine entries identity inquiry library lookups newpassword parts walk",
     "hotline lint",
     "carrier channels",
     "app commands serve supervisor worker __main__",

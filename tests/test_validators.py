@@ -9,7 +9,6 @@ from stdnum.cn import ric
 
 from ivr.call import Credential
 from ivr.validators import (
-    WEAK_REASONS,
     WRONG_REASONS,
     Agent,
     Back,
@@ -27,12 +26,11 @@ from ivr.validators import (
     birth_date,
     birth_holds,
     check_character,
-    is_weak,
     read_number,
     read_six,
     region_holds,
-    weak_reason,
 )
+from ivr.weakness import WEAK_REASONS, is_weak, weak_reason
 
 TODAY = date(2026, 11, 22)
 

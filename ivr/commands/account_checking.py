@@ -1,4 +1,4 @@
-"""The command `account check`: does a bureau's own account service honour the contract?"""
+"""The command `account check`: whether a bureau's own account service honours the contract."""
 
 import asyncio
 import re
@@ -8,7 +8,7 @@ from collections import Counter
 import typer
 
 from ivr import urls
-from ivr.accounts.check import Member, check
+from ivr.accounts.check import READING, WRITING, Member, check
 from ivr.commands.serving import read_settings
 from ivr.settings import SettingsError
 
@@ -29,7 +29,7 @@ def check_service(
 
 async def _check(url: str, token: str, member: Member, writing: bool) -> int:
     verdicts: Counter[str] = Counter()
-    async for finding in check(url, token, member, writing=writing):
+    async for finding in check(url, token, member, READING + WRITING if writing else READING):
         verdicts[finding.verdict] += 1
         typer.echo(str(finding))
     typer.echo(", ".join(f"{verdicts[verdict]} {verdict}" for verdict in ("passed", "FAILED", "not checked")) + ".")

@@ -1,5 +1,7 @@
 """The command `draw`: the flows as a chart that a page or an editor shows."""
 
+from typing import Literal
+
 from typer import echo
 
 from ivr import draw
@@ -9,7 +11,7 @@ from ivr.problems import did_you_mean, listed
 from ivr.settings import SettingsError
 
 
-def draw_flows(only: str | None) -> int:
+def draw_flows(only: str | None, form: Literal["mermaid"]) -> int:
     """Print the chart of all flows, or of one; return the exit status."""
     settings = read_settings()
     own_flows, own_prompts = default_dirs()
@@ -21,5 +23,7 @@ def draw_flows(only: str | None) -> int:
     if only is not None and only not in library.flows:
         near = did_you_mean(only, library.flows)
         raise SettingsError(f"--flow {only}: expected one of {listed(sorted(library.flows))}.{near}")
-    echo(draw.mermaid(library, only), nl=False)
+    match form:
+        case "mermaid":
+            echo(draw.mermaid(library, only), nl=False)
     return 0

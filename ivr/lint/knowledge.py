@@ -7,21 +7,10 @@ from typing import Final
 
 from ivr.flow import CollectNode, LookupNode
 from ivr.lint.calls import Edge, Stack
-from ivr.lint.plan import Plan
+from ivr.lint.plan import Plan, Promise
 
-GATE: Final = "gate"
-"""The lookup that tells whether the caller is verified already; its outcome `PROVEN` says yes."""
-
-PROVEN: Final = "verified"
-VERIFICATION_HOLDS: Final = "ok"
-"""The outcome of a lookup that verifies, when number and password belong together."""
-
-FORGET: Final = "forget"
-EXPIRED: Final = "expired"
-"""The outcome of a personal lookup when the verification has ended meanwhile."""
-
-ENTERED_FACTS: Final[Mapping[str, frozenset[str]]] = {"number": frozenset({"tail"}), "password": frozenset()}
-"""Facts that an entry leaves behind: the last four characters of the number."""
+ENTERED_FACTS: Final[Mapping[str, frozenset[str]]] = dict.fromkeys(("number", "part_last"), frozenset({"tail"}))
+"""Facts that an entry leaves behind: the last four characters of the number, once it is whole."""
 
 TOLD_FACTS: Final = frozenset({"n"})
 """Facts for telling what was wrong with an entry, or that it was kept: how many digits were read."""
@@ -40,15 +29,19 @@ def moment_after(plan: Plan, edge: Edge, before: Moment) -> Moment | None:
     node = plan.calls.node(edge.source)
     if not isinstance(node, LookupNode):
         return before
-    if node.call == FORGET or edge.label == EXPIRED:
+    promise = plan.declared.get(node.call)
+    if promise is None:
+        return before
+    if edge.label in promise.forgets:
         return Moment.ENDED
-    if node.call == GATE:
-        if edge.label != PROVEN:
-            return Moment.ENDED
-        return None if before is Moment.ENDED else Moment.HOLDS
-    if node.call in plan.declared and plan.declared[node.call].verifies and edge.label == VERIFICATION_HOLDS:
-        return Moment.HOLDS
-    return before
+    if edge.label in promise.proves:
+        return None if only_looks(promise) and before is Moment.ENDED else Moment.HOLDS
+    return Moment.ENDED if only_looks(promise) else before
+
+
+def only_looks(promise: Promise) -> bool:
+    """Tell whether a lookup takes no secret, so that it finds a verification or none, but cannot make one."""
+    return bool(promise.proves) and not promise.takes_secret
 
 
 def unverified_ways(plan: Plan) -> Iterator[list[Stack]]:
@@ -107,9 +100,9 @@ def _known_after(plan: Plan, edge: Edge, before: Knowledge) -> Knowledge:
     node = plan.calls.node(edge.source)
     if isinstance(node, LookupNode) and node.call in plan.declared:
         brought = plan.declared[node.call].outcomes.get(edge.label, frozenset())
+        if edge.label in plan.declared[node.call].forgets:
+            return brought, False
         match moment_after(plan, edge, Moment.UNKNOWN):
-            case Moment.ENDED if node.call != GATE:
-                return brought, False
             case Moment.ENDED:
                 return facts | brought, False
             case Moment.HOLDS:

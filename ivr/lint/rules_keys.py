@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Final
 
-from ivr.flow import LANGUAGE_KEYS, MenuNode
-from ivr.lint.heard import Ear, ears, first_menus, heard, listener, takes, why_dead
+from ivr.flow import LANGUAGE_KEYS, CollectNode, MenuNode
+from ivr.lint.calls import Stack
+from ivr.lint.heard import Ear, Heard, ears, first_menus, heard, listener, takes, why_dead
 from ivr.lint.plan import Found, Plan
 from ivr.lint.spoken import CHARACTERS_A_SECOND, characters, key_before_option, keys_named
 from ivr.problems import listed
@@ -72,18 +74,16 @@ def dead_key(plan: Plan) -> Iterator[Found]:
         node, listening = plan.calls.node(stack), listener(plan, stack)
         if listening is None:
             continue
-        prompts = tuple(spoken.prompt for spoken in plan.prompts_of(stack[-1][1], node))
         for ear in ears(plan, stack):
-            for one in heard(plan, prompts, ear):
-                for mention in keys_named(one.segment):
-                    why = why_dead(plan, listening, mention.key, ear)
-                    if why and (one.lang, one.prompt, mention.key) not in told:
-                        told.add((one.lang, one.prompt, mention.key))
-                        flow, name = stack[-1]
-                        after = f"after {node.kind} '{name}' of flow '{flow}'"
-                        message = f"The prompt '{one.prompt}' names key {mention.key}, but {after} {why}."
-                        remedy = "Take the key out of the sentence, or give it in the flow."
-                        yield plan.in_catalog(one.lang, one.path, message, remedy)
+            for one, key in _keys_told(plan, stack, ear):
+                why = why_dead(plan, listening, key, ear)
+                if why and (one.lang, one.prompt, key) not in told:
+                    told.add((one.lang, one.prompt, key))
+                    flow, name = stack[-1]
+                    after = f"after {node.kind} '{name}' of flow '{flow}'"
+                    message = f"The prompt '{one.prompt}' names key {key}, but {after} {why}."
+                    remedy = "Take the key out of the sentence, or give it in the flow."
+                    yield plan.in_catalog(one.lang, one.path, message, remedy)
 
 
 def unspoken_key(plan: Plan) -> Iterator[Found]:
@@ -139,6 +139,20 @@ def wrong_count(plan: Plan) -> Iterator[Found]:
             elif count != options:
                 message = f"The prompt '{one.prompt}' says '{match[0]}', but menu '{stack[-1][1]}' has {options}."
                 yield plan.in_catalog(one.lang, one.path, message, "Say the right count, or none.")
+
+
+def _keys_told(plan: Plan, stack: Stack, ear: Ear) -> Iterator[tuple[Heard, str]]:
+    """Give the keys that are named at a place, but those that only work in the sentence where they are named."""
+    node = plan.calls.node(stack)
+    for spoken in plan.prompts_of(stack[-1][1], node):
+        for one in heard(plan, (spoken.prompt,), ear):
+            mentions = keys_named(one.segment)
+            for mention, following in zip_longest(mentions, mentions[1:]):
+                # 1 and then # chooses the three parts, and help is said from when on it does.
+                parts = isinstance(node, CollectNode) and "parts" in node.outcomes and spoken.field == "help"
+                if parts and mention.key == "1" and following is not None and following.key == "#":
+                    continue
+                yield one, mention.key
 
 
 def _late(plan: Plan, prompts: tuple[str, ...], ear: Ear, key: str, latest: int) -> Found | None:

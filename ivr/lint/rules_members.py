@@ -1,46 +1,59 @@
 """Rules about members: nothing personal without a verification, no password that is kept, no fact that is not there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
+from typing import Final
 
 from ivr.flow import CollectNode, LookupNode, Node
 from ivr.lint.knowledge import TOLD_FACTS, at_the_next_key, facts_known, unverified_ways
 from ivr.lint.plan import HOTLINE_FACTS, Found, Plan, Spoken, targets
 from ivr.problems import listed
 
+SECRETS: Final[Mapping[str, str]] = {"password": "password", "code": "code", "new_password": "new password"}
+"""The entries of six digits that are a secret, and what they are called."""
 
-def password_goes_astray(plan: Plan) -> Iterator[Found]:
-    """A password lives for one step: what comes right after its entry has to use it, or it would be lost, or kept."""
+
+def secret_goes_astray(plan: Plan) -> Iterator[Found]:
+    """A secret lives for one step: what comes right after its entry has to use it, or it would be lost, or kept."""
     for flow, name, node in plan.nodes():
-        if isinstance(node, CollectNode) and node.entry == "password" and "entered" in node.outcomes:
-            target = node.outcomes["entered"]
-            if target in flow.nodes and not _verifies(plan, flow.nodes[target]):
-                lookups = sorted(name for name, promise in plan.declared.items() if promise.verifies)
-                message = (
-                    f"The password of '{name}' leads to {flow.nodes[target].kind} '{target}', which does not use it."
-                )
-                remedy = f"Lead to a lookup that verifies: {listed(lookups)}."
-                yield plan.in_flow(flow.flow, ("nodes", name, "outcomes", "entered"), message, remedy)
+        if not isinstance(node, CollectNode) or node.entry not in SECRETS:
+            continue
+        verifies = node.entry != "new_password"
+        target = node.outcomes.get("entered", "")
+        if target in flow.nodes and not _takes(plan, flow.nodes[target], verifies=verifies):
+            message = (
+                f"The {SECRETS[node.entry]} of '{name}' leads to {flow.nodes[target].kind} '{target}', "
+                f"which does not {'check' if verifies else 'set'} it."
+            )
+            lookups = sorted(
+                name for name, one in plan.declared.items() if one.takes_secret and one.verifies == verifies
+            )
+            remedy = f"Lead to a lookup that {'checks' if verifies else 'sets'} it: {listed(lookups)}."
+            yield plan.in_flow(flow.flow, ("nodes", name, "outcomes", "entered"), message, remedy)
 
 
-def verification_without_password(plan: Plan) -> Iterator[Found]:
-    """A verification uses up one of the caller's three tries; without a password it can only fail."""
+def lookup_without_secret(plan: Plan) -> Iterator[Found]:
+    """A lookup that takes the six digits just keyed can only fail without them, and may use up one of three tries."""
     for flow in plan.library.flows.values():
         for target in targets(flow):
-            if target.name not in flow.nodes or not _verifies(plan, flow.nodes[target.name]):
+            node = flow.nodes.get(target.name)
+            if not isinstance(node, LookupNode) or node.call not in plan.declared:
                 continue
             source = flow.nodes[str(target.path[1])] if target.path[0] == "nodes" else None
-            if not (isinstance(source, CollectNode) and source.entry == "password" and target.path[-1] == "entered"):
+            keyed = isinstance(source, CollectNode) and source.entry in SECRETS and target.path[-1] == "entered"
+            if plan.declared[node.call].takes_secret and not keyed:
                 yield plan.in_flow(
                     flow.flow,
                     target.path,
-                    f"{target.what[0].upper()}{target.what[1:]} to lookup '{target.name}', which needs a password.",
-                    "Lead to the collect that asks for the password.",
+                    f"{target.what[0].upper()}{target.what[1:]} to lookup '{target.name}', which needs six digits "
+                    f"just keyed.",
+                    "Lead to the collect that asks for them.",
                 )
 
 
 def personal_before_verification(plan: Plan) -> Iterator[Found]:
     """What is known of a member is told to nobody who has not proven to be that member."""
+    proofs = [f"{name} ({outcome})" for name, one in sorted(plan.declared.items()) for outcome in sorted(one.proves)]
     told: set[tuple[str, str]] = set()
     for way in unverified_ways(plan):
         flow, name = way[-1][-1]
@@ -48,7 +61,7 @@ def personal_before_verification(plan: Plan) -> Iterator[Found]:
             told.add((flow, name))
             shown = " → ".join(f"{where}.{node}" for (where, node), _ in groupby(stack[-1] for stack in way))
             message = f"Lookup '{name}' of flow '{flow}' is personal, but a call can come here unverified: {shown}."
-            remedy = "Let every way here pass the gate's outcome 'verified' or a verification that is 'ok'."
+            remedy = f"Let every way here pass one of {listed(proofs)}."
             yield plan.in_flow(flow, ("nodes", name), message, remedy, key=True)
 
 
@@ -97,5 +110,6 @@ def _who_brings(plan: Plan, node: Node, fact: str) -> str:
     return f"It is brought by {listed(bringing)}."
 
 
-def _verifies(plan: Plan, node: Node) -> bool:
-    return isinstance(node, LookupNode) and node.call in plan.declared and plan.declared[node.call].verifies
+def _takes(plan: Plan, node: Node, *, verifies: bool) -> bool:
+    promise = plan.declared.get(node.call) if isinstance(node, LookupNode) else None
+    return promise is not None and promise.takes_secret and promise.verifies == verifies

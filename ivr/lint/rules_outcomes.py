@@ -27,10 +27,10 @@ def transfer_outcomes(plan: Plan) -> Iterator[Found]:
 
 
 def entry_outcomes(plan: Plan) -> Iterator[Found]:
-    """Callers finish an entry or go back; both have to lead somewhere, and there is no third way."""
+    """Every way in which an entry can end has to lead somewhere; others there are none."""
     for flow, name, node in plan.nodes():
         if isinstance(node, CollectNode):
-            expected = plan.entry_outcomes[node.entry]
+            expected = sorted(plan.entry_outcomes[node.entry])
             yield from _exactly(plan, flow, ("nodes", name, "outcomes"), node.outcomes, expected, f"Collect '{name}'")
 
 

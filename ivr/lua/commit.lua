@@ -1,5 +1,5 @@
--- Move a call to its next turn. KEYS: the call, its tombstone. ARGV: the turn it was seen at ('' none), claim id
--- ('' none), new turn, digest of the awaited token, session, reply, least failed credentials, 1 gives one back,
+-- Move a call to its next turn. KEYS: the call, its tombstone, its new password. ARGV: the turn it was seen at ('' none),
+-- claim id ('' none), new turn, digest of the awaited token, session, reply, least failed credentials, how many are given back,
 -- ms to keep the call, 1 ends it, ms to keep the tombstone.
 local key, tombstone = KEYS[1], KEYS[2]
 local h = redis.call('HMGET', key, 'n', 'r', 'c', 'f')
@@ -16,13 +16,13 @@ else
 end
 if ARGV[10] == '1' then
   redis.call('SET', tombstone, '', 'PX', ARGV[11])
-  redis.call('DEL', key)
+  redis.call('DEL', key, KEYS[3])
   redis.call('HSET', key, 'n', ARGV[3], 'r', ARGV[6])
   redis.call('PEXPIRE', key, ARGV[9])
   return {'committed', 0}
 end
 local failed = count(h[4])
-if ARGV[8] == '1' then failed = math.max(0, failed - 1) end
+failed = math.max(0, failed - count(ARGV[8]))
 failed = math.max(failed, count(ARGV[7]))
 redis.call('HSET', key, 'n', ARGV[3], 't', ARGV[4], 's', ARGV[5], 'r', ARGV[6], 'f', failed)
 redis.call('HDEL', key, 'c')

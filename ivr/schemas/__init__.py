@@ -4,15 +4,14 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import core_schema
 
 from ivr.flow import AGAIN, Flow, Hotlines, Lang, PromptId
-from ivr.prompts import NAME_FORM
-from ivr.speech import TYPES
+from ivr.prompts import NAME_FORM, TYPES
 
 FOLDER: Final = Path(__file__).resolve().parent
 """Where the schemas lie that come with the package."""
@@ -85,7 +84,7 @@ def _read(path: Path) -> str | None:
 class _AsWritten(GenerateJsonSchema):
     """Make the schema of a file as people write it: one prompt by itself stands for a list of one."""
 
-    def field_title_should_be_set(self, schema: Any) -> bool:
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - as pydantic calls it
         # "Kind" above every field `kind` would hide the descriptions that an editor shows.
         return False
 
@@ -101,7 +100,7 @@ class _AsWritten(GenerateJsonSchema):
         return made
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(cast("CoreSchema", schema["schema"]))
+        return self.generate_inner(schema["schema"])
 
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The load: signed requests, made beforehand, posted over a few keep-alive connections as fast as they are answered."""
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from benchmark.calls import Caller, NotAnswered, Phase
 
 CONNECTIONS = 8
+_TAG = re.compile(r"<[^>]*>")
+
 PATIENCE_S = 60.0
 """Seconds for a whole batch; a contender that takes longer does not answer at all."""
 
@@ -138,11 +141,11 @@ def _hear(calls: Sequence[Caller], burst: Burst) -> None:
         call.hear(reply)
 
 
-def check_replies(phase: Phase, replies: Sequence[bytes]) -> None:
+def check_replies(contender: str, phase: Phase, replies: Sequence[bytes]) -> None:
     """Raise `NotAnswered` unless every reply of a measured phase says what its turn has to say."""
     wrong = [reply for reply in replies if phase.reply_holds.encode() not in reply]
     if wrong:
         raise NotAnswered(
-            f"{len(wrong)} of {len(replies)} {phase.name} turns did not say {phase.reply_holds}; "
-            f"one said {wrong[0].decode('utf-8', 'replace')[:400]}"
+            f"{contender}: {len(wrong)} of {len(replies)} replies to the {phase.name} turn do not hold "
+            f"{phase.reply_holds}; one says: {_TAG.sub(' ', wrong[0].decode('utf-8', 'replace')).strip()[:300]}"
         )

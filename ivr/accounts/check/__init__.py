@@ -1,13 +1,13 @@
 """Check whether an account service honours the contract: one small function a rule, for a bureau's own developers."""
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from ivr.accounts.check import door, members, verification, writing
 from ivr.accounts.check.visit import DEADLINE, Broken, Member, NotChecked, Visit
 
-__all__ = ["READING", "WRITING", "Finding", "Member", "check", "sentence"]
+__all__ = ["READING", "WRITING", "Finding", "Member", "Rule", "check", "sentence"]
 
 Rule = Callable[[Visit], Awaitable[None]]
 
@@ -70,22 +70,24 @@ class Finding(NamedTuple):
 
 
 async def check(
-    url: str, token: str, member: Member, *, writing: bool = False, deadline: float = DEADLINE
+    url: str, token: str, member: Member, rules: Sequence[Rule] = READING, *, deadline: float = DEADLINE
 ) -> AsyncIterator[Finding]:
-    """Ask the service at ``url`` all that the contract speaks of, and give a finding for each rule, one by one.
+    """Ask the service at ``url`` what the contract speaks of, and give a finding for each rule, one by one.
 
-    ``member`` is one of the service's own, who may be verified. With ``writing`` the rules of `WRITING` follow.
-    ``deadline`` is in seconds, for each request. A service that cannot be reached is a finding, no error.
+    ``member`` is one of the service's own, who may be verified. ``rules`` are in the order of `READING`: what a rule
+    finds out, later ones use. ``deadline`` is in seconds, for each request. A service that cannot be reached is a
+    finding, no error.
     """
     async with Visit(url, token, member, deadline) as visit:
-        for rule in READING + (WRITING if writing else ()):
-            yield _clean(await _looked_at(visit, rule), visit)
+        for place, rule in enumerate(rules):
+            if place and not visit.answered:
+                yield Finding(sentence(rule), "not checked", "Nothing answers there.")
+            else:
+                yield _clean(await _looked_at(visit, rule), visit)
 
 
 async def _looked_at(visit: Visit, rule: Rule) -> Finding:
     said = sentence(rule)
-    if rule is not READING[0] and not visit.answered:
-        return Finding(said, "not checked", "Nothing answers there.")
     try:
         await rule(visit)
     except Broken as broken:

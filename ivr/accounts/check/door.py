@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from ivr.accounts.check.visit import Visit, about, credential, expect_problem, expect_status
+from ivr.accounts.check.expectations import expect_problem, expect_status
+from ivr.accounts.check.visit import Visit, about, credential
 
 _HEALTH_WITHIN: Final = 2.0
 _UNKNOWN_REF: Final = "no-such-reference"
@@ -52,8 +53,8 @@ async def refuses_malformed_verifications(visit: Visit) -> None:
         ("no credential", _without(right, "credential"), ()),
         ("no secret", _without(right, "secret"), ()),
         ("no call_id", _without(right, "call_id"), ()),
-        ("a kind of number that there is not", right | {"credential": {"kind": "passport", "number": visit.nobody}}, ()),
-        ("a kind of secret that there is not", right | {"secret": {"kind": "voice", "value": "000000"}}, ()),
+        ("an unknown kind of number", right | {"credential": {"kind": "passport", "number": visit.nobody}}, ()),
+        ("an unknown kind of secret", right | {"secret": {"kind": "voice", "value": "000000"}}, ()),
         ("a password that is no text", right | {"secret": {"kind": "pin", "value": 123}}, ()),
         # Whether a number can be one at all is a service's own knowledge: it may as well say that it knows none such.
         ("a number of eight digits", right | {"credential": credential("12345678")}, ("invalid_credentials",)),

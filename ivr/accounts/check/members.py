@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ivr.accounts import contract
-from ivr.accounts.check.visit import Broken, NotChecked, Visit, about, expect_fit, expect_problem
+from ivr.accounts.check.expectations import expect_fit, expect_problem
+from ivr.accounts.check.visit import Broken, NotChecked, Visit, about
 
 MOST: Final = 24
 USUAL: Final = 3

@@ -3,16 +3,8 @@
 from typing import Final
 
 from ivr.accounts import contract
-from ivr.accounts.check.visit import (
-    Answer,
-    Broken,
-    NotChecked,
-    Visit,
-    expect_fit,
-    expect_like_times,
-    expect_problem,
-    expect_status,
-)
+from ivr.accounts.check.expectations import expect_fit, expect_like_times, expect_problem, expect_status
+from ivr.accounts.check.visit import Answer, Broken, NotChecked, Visit
 
 _LEAST_DIFFERENCE: Final = 0.025
 """Seconds by which answers may differ on any network."""

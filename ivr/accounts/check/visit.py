@@ -1,12 +1,10 @@
-"""A visit to an account service: what is asked there, what comes back, and what the contract expects of it."""
+"""A visit to an account service: what is asked there, and what comes back."""
 
 import asyncio
 import re
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Self, TypeVar
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import quote
 
 import aiohttp
@@ -16,12 +14,8 @@ from ivr.accounts import contract
 from ivr.accounts.wire import Reply
 from ivr.validators import check_character
 
-T = TypeVar("T")
-
 DEADLINE: Final = 9.0
 """Seconds after which the hotline waits no longer for an answer."""
-
-PROBLEM: Final = "application/problem+json"
 
 ROUNDS: Final = 3
 """Refusals of each kind whose time is compared; a right password stands between any two wrong ones."""
@@ -166,9 +160,7 @@ class Visit:
             refs = tuple(answer.headers.getall("Member-Ref", ()))
             return Answer(answer.status, answer.content_type, refs, raw, clock() - began)
 
-    async def verify(
-        self, number: str, password: str, *, call: str | None = None, region: str | None = None
-    ) -> Answer:
+    async def verify(self, number: str, password: str, *, call: str | None = None, region: str | None = None) -> Answer:
         """Ask for a verification; ``number`` is an ID number where it has 18 characters, else a card number."""
         body = self.verification(number, password, call or self.call)
         return await self.ask("POST", "/v1/verifications", body=body if region is None else body | {"region": region})
@@ -185,7 +177,7 @@ class Visit:
         """Ask for a record of the verified member, in the call of the verification where nothing else is said."""
         return await self.ask("GET", about(ref or self.ref, what), call=call or self.call)
 
-    # --- what one rule finds out for others ----------------------------------------------------------------------------
+    # --- what one rule finds out for others --------------------------------------------------------------------------
 
     @property
     def verified(self) -> contract.Verified:
@@ -229,60 +221,6 @@ class Visit:
         numbers = (member.id_number, member.card_number or "")
         passwords = (raised(member.password, by) for by in range(10))
         return tuple(filter(None, (self._token, *numbers, *passwords, known)))
-
-
-# --- what is expected ------------------------------------------------------------------------------------------------
-
-
-def expect_problem(answer: Answer, *means: str, what: str = "") -> None:
-    """Expect a problem document that the hotline reads as one of these codes.
-
-    A code that the contract does not know is read by its status, so a service may have codes of its own.
-    """
-    wanted = f"{_for(what)} a problem with the code {' or '.join(means)}"
-    read_as = answer.means()
-    if read_as not in means:
-        reading = f", which the hotline reads as {read_as}" if 400 <= answer.status < 500 else ""
-        raise Broken(f"{wanted}; came {answer.told()}{reading}.")
-    if answer.media_type != PROBLEM:
-        raise Broken(f"{wanted} as {PROBLEM}; came {answer.told()}.")
-    status = 0
-    with suppress(contract.ContractFault):
-        status = contract.read_problem(answer.raw).status
-    if not status:
-        raise Broken(f"{wanted}; came {answer.told()}, a document that lacks status or code.")
-    if status != answer.status:
-        raise Broken(f"{wanted} and in it the status of the answer, {answer.status}; came {status} in it.")
-
-
-def expect_fit(answer: Answer, read: Callable[[bytes], T], what: str = "") -> T:
-    """Expect 200 and JSON that fits the contract."""
-    wanted = f"{_for(what)} status 200 and application/json that fits the contract"
-    if answer.status != 200 or answer.media_type != "application/json":
-        raise Broken(f"{wanted}; came {answer.told()}.")
-    try:
-        return read(answer.raw)
-    except contract.ContractFault as fault:
-        misfit = str(fault)
-    raise Broken(f"{wanted}; came a body that does not ({misfit}).")
-
-
-def expect_status(answer: Answer, status: int, what: str = "") -> None:
-    """Expect a status."""
-    if answer.status != status:
-        raise Broken(f"{_for(what)} status {status}; came {answer.told()}.")
-
-
-def expect_like_times(first: Answer, second: Answer, names: tuple[str, str], *, least: float) -> None:
-    """Expect two answers after the same time: at most ``least`` seconds, or a quarter, apart."""
-    longer = max(first.seconds, second.seconds)
-    if abs(first.seconds - second.seconds) > max(least, longer / 4):
-        times = f"{first.seconds:.3f} s for {names[0]} and {second.seconds:.3f} s for {names[1]}"
-        raise Broken(f"Expected the same time; came {times}.")
-
-
-def _for(what: str) -> str:
-    return f"For {what}: expected" if what else "Expected"
 
 
 # --- small things ----------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from ivr.call import DialEnded, DialOutcome, Event, Garbled, Keyed, Silence
 
@@ -12,8 +12,9 @@ Pairs = Sequence[tuple[bytes, bytes]]
 LARGEST_BODY = 64 * 1024
 """A body above this is refused unread."""
 
-_CALL_SID = re.compile(r"CA[0-9a-f]{32}")
+_CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
 _DIGITS = re.compile(r"[0-9*#]{0,64}")
+_ONE_KEY = re.compile(r"[0-9*#]?")
 _PARTY = re.compile(r"[\x20-\x7e]{0,64}")
 
 _DIAL_OUTCOMES: dict[str, DialOutcome] = {
@@ -25,7 +26,7 @@ _DIAL_OUTCOMES: dict[str, DialOutcome] = {
 
 
 class Form(NamedTuple):
-    """A webhook's parameters. `clean` is false where a name came twice or a value was not UTF-8."""
+    """A webhook's parameters. `clean` is false where a name came twice, a value was not UTF-8, or it was no form."""
 
     values: dict[str, str]
     clean: bool
@@ -43,23 +44,24 @@ class Form(NamedTuple):
 
     @property
     def completed(self) -> bool:
-        """Tell whether this webhook says that its own call, not a leg of it, is over."""
-        return self.values.get("CallStatus") == "completed" and not self.values.get("ParentCallSid")
+        """Tell whether this webhook says beyond doubt that its own call, not a leg of it, is over."""
+        return self.clean and self.values.get("CallStatus") == "completed" and not self.values.get("ParentCallSid")
 
 
 def read_pairs(body: bytes) -> Pairs:
-    """Split a form body into decoded name and value bytes, blanks kept; anything that is no form gives no pairs."""
-    try:
-        return parse_qsl(body, keep_blank_values=True, max_num_fields=None)
-    except ValueError:
-        return ()
+    """Split a form body into decoded name and value bytes, blanks kept.
+
+    Not by ``parse_qsl``: given bytes, it refuses every value beyond ASCII on some versions of Python.
+    """
+    fields = (field.partition(b"=") for field in body.replace(b"+", b" ").split(b"&") if field)
+    return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in fields]
 
 
-def read_form(pairs: Pairs) -> Form:
+def read_form(pairs: Pairs, *, is_form: bool = True) -> Form:
     """Hold the pairs to one value per name; of a name that came twice no value is believed."""
     values: dict[str, str] = {}
     twice: set[str] = set()
-    clean = True
+    clean = is_form
     for raw_name, raw_value in pairs:
         try:
             name, value = raw_name.decode(), raw_value.decode()
@@ -83,7 +85,7 @@ def read_event(form: Form) -> Event:
         return DialEnded(_dial_outcome(status, form.values.get("DialBridged", "")))
     digits = form.values.get("Digits", "")
     finished = form.values.get("FinishedOnKey", "")
-    if not _DIGITS.fullmatch(digits) or len(finished) > 1:
+    if not _DIGITS.fullmatch(digits) or not _ONE_KEY.fullmatch(finished):
         return Garbled()
     ended = finished == "#"
     return Keyed(digits, ended) if digits or ended else Silence()

@@ -1,16 +1,22 @@
 """The carrier's routes: check who posts, read what happened, hand it to the hotline, and answer valid TwiML always."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
 
-from ivr.call import End, Turn
+from ivr.call import End, Turn, Utterance, Wait
 from ivr.channels.twilio.form import LARGEST_BODY, Form, read_event, read_form, read_pairs
 from ivr.channels.twilio.signature import holds
+from ivr.channels.twilio.strays import stray_pairs
 from ivr.channels.twilio.twiml import HANG_UP, write
 from ivr.hotline import Call, Hotline, Page
 from ivr.prompts import speak
+
+BODY_SECONDS = 3.0
+"""A body that takes longer to arrive is not waited for; the carrier would not wait for the answer."""
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +33,8 @@ class Gate:
     """What stands before every webhook: its size, its signature, its account, its grammar."""
 
     def __init__(self, *, public_url: str, account_sid: str, auth_tokens: tuple[str, ...]) -> None:
-        self._root = public_url.rstrip("/")
-        self._account_sid = account_sid
+        self.root = public_url.rstrip("/")
+        self._account_sid = account_sid.encode()
         self._tokens = auth_tokens
 
     async def admit(self, request: Request) -> Form | None:
@@ -39,44 +45,51 @@ class Gate:
         body = await _body(request)
         if body is None:
             return None
-        is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() in (
-            "application/x-www-form-urlencoded",
-            "",
-        )
-        pairs = read_pairs(body) if is_form else ()
-        query = request.url.query
-        url = f"{self._root}{request.scope['raw_path'].decode('latin-1')}{f'?{query}' if query else ''}"
-        if not holds(self._tokens, url, pairs, signature):
+        content_type = request.headers.get("content-type", "")
+        is_form = content_type.partition(";")[0].strip().lower() in ("application/x-www-form-urlencoded", "")
+        readings = [read_pairs(body)] if is_form else [stray_pairs(body, content_type), read_pairs(body), ()]
+        url = self._signed_url(request)
+        pairs = next((pairs for pairs in readings if holds(self._tokens, url, pairs, signature)), None)
+        if pairs is None or any(name == b"AccountSid" and value != self._account_sid for name, value in pairs):
             return None
-        form = read_form(pairs)
-        return form if form.values.get("AccountSid", self._account_sid) == self._account_sid else None
+        return read_form(pairs, is_form=is_form)
+
+    def _signed_url(self, request: Request) -> str:
+        """Give the public URL of a request, of which the request itself is believed nothing but path and query."""
+        path, query = (request.scope[part].decode("latin-1") for part in ("raw_path", "query_string"))
+        return f"{self.root}{path}{f'?{query}' if query else ''}"
 
 
 async def _body(request: Request) -> bytes | None:
-    """Read the body up to the largest that is read at all."""
+    """Read the body up to the largest that is read at all; None where it is larger, or does not arrive."""
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > LARGEST_BODY:
+    if not length.isdecimal() or len(length) > 9 or int(length) > LARGEST_BODY:
         return None
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            return None
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    return None
+    except (TimeoutError, ClientDisconnect):
+        return None
     return bytes(body)
 
 
 def voice_router(hotline: Hotline, gate: Gate) -> APIRouter:
     """Build the routes of the voice webhooks. They answer 200 with TwiML, or 403 where the carrier did not sign."""
     router = APIRouter(prefix="/twilio")
+    voice_url = f"{gate.root}/twilio/voice"
 
-    async def answer(request: Request, make: Answer) -> Response:
+    async def answer(request: Request, make: Answer, *, again: str | None = None) -> Response:
         form = await gate.admit(request)
         if form is None:
             return Response(status_code=403)
         try:
             sid = form.call_sid
             if sid is None:
-                return _twiml(_sorry(hotline))
+                return _twiml(_sorry(hotline, again))
             if form.completed:
                 await hotline.ended(sid)
                 return _twiml(HANG_UP)
@@ -85,23 +98,27 @@ def voice_router(hotline: Hotline, gate: Gate) -> APIRouter:
             log.exception("A webhook of the carrier could not be answered as it should.")
             return _twiml(_sorry(hotline))
 
+    # No route may redirect, not even to the same URL without a slash: the keys would be lost on the way.
     @router.post("/voice")
+    @router.post("/voice/")
     async def voice(request: Request) -> Response:
         return await answer(request, lambda _, call: hotline.started(call))
 
-    @router.post("/turn/{token}")
+    @router.post("/turn/{token:path}")
     async def turn(request: Request, token: str) -> Response:
-        return await answer(request, lambda form, call: hotline.turn(call, token, read_event(form)))
+        return await answer(request, lambda form, call: hotline.turn(call, token, read_event(form)), again=voice_url)
 
-    @router.post("/poll/{token}")
+    @router.post("/poll/{token:path}")
     async def poll(request: Request, token: str) -> Response:
-        return await answer(request, lambda _, call: hotline.poll(call, token))
+        return await answer(request, lambda _, call: hotline.poll(call, token), again=voice_url)
 
     @router.post("/fallback")
+    @router.post("/fallback/")
     async def fallback(request: Request) -> Response:
         return await answer(request, lambda form, call: hotline.fallback(call, failed_token(form)))
 
     @router.post("/status")
+    @router.post("/status/")
     async def status(request: Request) -> Response:
         form = await gate.admit(request)
         if form is None:
@@ -125,9 +142,13 @@ def _twiml(document: bytes) -> Response:
     return Response(document, media_type="text/xml")
 
 
-def _sorry(hotline: Hotline) -> bytes:
-    """Say that something is amiss, with nothing but the process itself."""
+def _sorry(hotline: Hotline, again: str | None = None) -> bytes:
+    """Say that something is amiss, with nothing but the process itself; then go on at a URL, or hang up."""
+    if again is not None:
+        return write(Turn(_said(hotline, "trouble.sorry"), Wait()), again)
+    return write(Turn((*_said(hotline, "trouble.sorry"), *_said(hotline, "goodbye")), End()), "")
+
+
+def _said(hotline: Hotline, prompt: str) -> tuple[Utterance, ...]:
     library = hotline.library
-    lang = library.hotlines.hotlines[library.hotlines.default].languages[0]
-    say = (*speak(library.catalogs, "trouble.sorry", {}, lang), *speak(library.catalogs, "goodbye", {}, lang))
-    return write(Turn(say, End()), "")
+    return speak(library.catalogs, prompt, {}, library.hotlines.hotlines[library.hotlines.default].languages[0])

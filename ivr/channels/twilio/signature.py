@@ -2,7 +2,7 @@
 
 import hmac
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha1
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,8 +23,7 @@ def holds(tokens: Sequence[str], url: str, pairs: Pairs, signature: str) -> bool
     """Tell whether a signature was made with one of the tokens, over the URL with or without its port."""
     if not signature.isascii():
         return False
-    spellings = (pairs, _replaced(pairs)) if _has_bad_utf8(pairs) else (pairs,)
-    for spelling in spellings:
+    for spelling in _spellings(pairs):
         for token in tokens:
             for form_of_url in (url, _other_port(url)):
                 if hmac.compare_digest(sign(token.encode(), form_of_url, spelling), signature):
@@ -41,16 +40,23 @@ def _other_port(url: str) -> str:
     return urlunsplit(parts._replace(netloc=netloc))
 
 
-def _has_bad_utf8(pairs: Pairs) -> bool:
+def _spellings(pairs: Pairs) -> Iterator[Pairs]:
+    """Give the pairs, and where they are not UTF-8 also as they are spelled by senders who sign what they decoded."""
+    yield pairs
+    if _is_utf8(pairs):
+        return
+    for encoding in ("utf-8", "latin-1"):
+        yield [
+            (name.decode(encoding, "replace").encode(), value.decode(encoding, "replace").encode())
+            for name, value in pairs
+        ]
+
+
+def _is_utf8(pairs: Pairs) -> bool:
     try:
-        for name, value in pairs:
-            name.decode()
-            value.decode()
+        for pair in pairs:
+            for text in pair:
+                text.decode()
     except UnicodeDecodeError:
-        return True
-    return False
-
-
-def _replaced(pairs: Pairs) -> Pairs:
-    """Spell bytes that are not UTF-8 as senders do that sign what they decoded, with replacement characters."""
-    return [(name.decode(errors="replace").encode(), value.decode(errors="replace").encode()) for name, value in pairs]
+        return False
+    return True

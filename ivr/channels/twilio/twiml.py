@@ -22,11 +22,14 @@ _MODES: dict[ListenMode, str] = {
     "key": 'numDigits="1" finishOnKey=""',
     "number": 'finishOnKey="#"',
     "six": 'numDigits="6" finishOnKey="#"',
+    "eight": 'numDigits="8" finishOnKey="#"',
+    "four": 'numDigits="4" finishOnKey="#"',
 }
 
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNSPEAKABLE = re.compile("[^\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SENTENCE = re.compile(r"[^。；！？.;!?]*[。；！？.;!?]?")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
+_BLANKS = str.maketrans("\t\n\r\x85", "    ")
 
 
 def write(turn: Turn, url: str, group: AgentGroup | None = None) -> bytes:
@@ -40,8 +43,10 @@ def write(turn: Turn, url: str, group: AgentGroup | None = None) -> bytes:
             verbs = f"<Gather {_MODES[mode]} {action}>{spoken}</Gather>"
         case Wait():
             verbs = f'{spoken}<Redirect method="POST">{_escape(url + RETRIES)}</Redirect>'
-        case Dial():
+        case Dial() if group is not None and group.numbers:
             verbs = spoken + _dial(url, group)
+        case Dial():  # nobody to ring: the turn that follows tells the caller so
+            verbs = f'{spoken}<Redirect method="POST">{_escape(url + RETRIES)}</Redirect>'
         case End():
             verbs = f"{spoken}<Hangup/>"
         case other:
@@ -53,20 +58,19 @@ HANG_UP = b'<?xml version="1.0" encoding="UTF-8"?><Response><Hangup/></Response>
 """The answer to anything that comes after the end of a call."""
 
 
-def _dial(url: str, group: AgentGroup | None) -> str:
-    targets = group.numbers if group else ()
+def _dial(url: str, group: AgentGroup) -> str:
     rings = "".join(
         f"<Sip>{_escape(target)}</Sip>" if target.startswith("sip:") else f"<Number>{_escape(target)}</Number>"
-        for target in targets
+        for target in group.numbers
     )
-    seconds = group.ring_seconds if group else 30
-    return f'<Dial action="{_escape(url + RETRIES)}" method="POST" timeout="{seconds}">{rings}</Dial>'
+    return f'<Dial action="{_escape(url + RETRIES)}" method="POST" timeout="{group.ring_seconds}">{rings}</Dial>'
 
 
 def _say(utterance: Utterance) -> str:
     voice = VOICES[utterance.lang]
     begin, end = ('<prosody rate="slow">', "</prosody>") if utterance.slow else ("", "")
-    return "".join(f"<Say {voice}>{begin}{_escape(text)}{end}</Say>" for text in _pieces(utterance.text))
+    pieces = (_escape(piece) for piece in _pieces(utterance.text.translate(_BLANKS)))
+    return "".join(f"<Say {voice}>{begin}{piece}{end}</Say>" for piece in pieces if piece.strip())
 
 
 def _pieces(text: str) -> Sequence[str]:
@@ -88,5 +92,5 @@ def _cut(sentences: Iterable[str]) -> Iterable[str]:
 
 
 def _escape(text: str) -> str:
-    """Make any text safe inside an element or attribute; characters that XML cannot hold are left out."""
-    return _NOT_XML.sub("", text).translate(_ESCAPES)
+    """Make any text safe inside an element or attribute; control characters and what XML cannot hold are left out."""
+    return _UNSPEAKABLE.sub("", text).translate(_ESCAPES)

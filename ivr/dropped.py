@@ -1,0 +1,54 @@
+"""Calls that broke off before their answer: the same caller is offered to go on for ten minutes.
+
+Only the choice in the main menu is kept, sealed, under a keyed HMAC of the calling number: never a number that was
+keyed, and nothing at all for callers who withhold theirs.
+"""
+
+import re
+
+from redis.asyncio import Redis
+
+from ivr.call import Session
+from ivr.redis_line import PATIENCE, RedisLine
+from ivr.seals import Seals
+
+KEPT_MS = 10 * 60_000
+
+_TELEPHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+
+WITHHELD = frozenset({"+266696687", "+86266696687", "+7378742833", "+2562533", "+8656696", "+464", "+1"})
+"""What carriers send in place of a number that is withheld."""
+
+
+class DroppedCalls:
+    """The unfinished choices of callers by their calling numbers. Every method may raise StoreAway."""
+
+    def __init__(self, redis: Redis, seals: Seals, *, deadline: float = PATIENCE) -> None:
+        self._redis = redis
+        self._seals = seals
+        self._line = RedisLine(redis, deadline=deadline)
+
+    async def note(self, calling: str, session: Session) -> None:
+        """Keep what the caller had chosen, where it was not answered before the call broke off."""
+        if not session.asked or session.answered or not _is_telephone(calling):
+            return
+        name = self._seals.name("dropped", calling)
+        sealed = self._seals.seal(session.asked.encode(), call=name, what="dropped")
+        await self._line.ask(self._redis.set(_key(name), sealed, px=KEPT_MS))
+
+    async def recall(self, calling: str) -> str:
+        """Give what this caller had chosen and forget it; nothing where there is nothing to go on with."""
+        if not _is_telephone(calling):
+            return ""
+        name = self._seals.name("dropped", calling)
+        sealed = await self._line.ask(self._redis.getdel(_key(name)))
+        opened = self._seals.open(sealed, call=name, what="dropped") if isinstance(sealed, bytes) else None
+        return "" if opened is None else opened.decode()
+
+
+def _is_telephone(calling: str) -> bool:
+    return bool(_TELEPHONE.fullmatch(calling)) and calling not in WITHHELD
+
+
+def _key(name: str) -> str:
+    return f"ivr:dropped:{{{name}}}"

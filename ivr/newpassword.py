@@ -1,0 +1,69 @@
+"""A new password: judged, keyed twice, then changed in the bureau's system."""
+
+import asyncio
+import hmac
+
+from ivr.accounts.client import Outage, ReferenceExpired
+from ivr.call import Answered, Changes, Member
+from ivr.identity import birth_of
+from ivr.inquiry import Inquiry
+from ivr.redis_line import StoreAway
+from ivr.weakness import weak_reason
+
+async def judge_password(inquiry: Inquiry) -> Answered:
+    """Refuse a weak new password with its reason; keep one that is not, until it is keyed again."""
+    member, credential, digits = whose(inquiry), inquiry.session.credential, inquiry.secret
+    if member is None or credential is None or digits is None:
+        return Answered("expired", forget=True)
+    reason = weak_reason(
+        digits,
+        birth=birth_of(credential, member.birth_year),
+        numbers=inquiry.session.tails,
+        listed=inquiry.desk.weak_passwords,
+    )
+    if reason is not None:
+        return Answered(reason)
+    try:
+        await inquiry.desk.kept_passwords.keep(inquiry.call, digits)
+    except StoreAway:
+        return Answered("error")
+    return Answered("ok")
+
+
+async def change_password(inquiry: Inquiry) -> Answered:
+    """Change the password where it was keyed the same twice; only then is a member verified who had to change it."""
+    member, digits = whose(inquiry), inquiry.secret
+    if member is None or digits is None:
+        return Answered("expired", forget=True)
+    try:
+        first = await inquiry.desk.kept_passwords.take(inquiry.call)
+        if first is None:
+            return Answered("late")
+        if not hmac.compare_digest(first.encode(), digits.encode()):
+            return Answered("different")
+        async with asyncio.timeout_at(inquiry.until):
+            changed = await inquiry.desk.accounts.change_pin(member.ref, digits, call_id=inquiry.call)
+    except ReferenceExpired:
+        return Answered("expired", forget=True)
+    except (Outage, StoreAway, TimeoutError):
+        return Answered("error")
+    if changed == "weak":
+        return Answered("weak")
+    return Answered("changed", changes=Changes(member=member, pending=None, must_change=False))
+
+
+async def drop_password(inquiry: Inquiry) -> Answered:
+    """Forget the first entry, because the caller goes back. Where the store is away it ends by itself."""
+    try:
+        await inquiry.desk.kept_passwords.drop(inquiry.call)
+    except StoreAway:
+        pass
+    return Answered("done")
+
+
+def whose(inquiry: Inquiry) -> Member | None:
+    """Give whose password may be changed: a verified member, or one whom an SMS code has proved."""
+    member = inquiry.session.member or inquiry.session.pending
+    if member is None or not member.verified_at <= inquiry.desk.now() < member.expires_at:
+        return None
+    return member

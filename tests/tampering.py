@@ -1,0 +1,191 @@
+"""A caller under the tests' control, below the carrier: every webhook of it can be repeated, reordered and forged."""
+
+from base64 import b64decode
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from secrets import token_hex
+
+from msgspec.structs import replace
+from redis.asyncio import Redis
+
+from hotline_under_test import AUTH_TOKEN, SECRET_KEY, UnderTest
+from ivr.carrier.carrier import Carrier
+from ivr.carrier.say import Say
+from ivr.carrier.verbs import Dial, Gather, Hangup, Redirect, Verb
+from ivr.carrier.webhook import Exchange, read_answer
+from ivr.counters import Counters
+from ivr.hotline import Deadlines
+from ivr.library import default_dirs, load
+from ivr.prompts import speak
+from ivr.seals import Position, Seals
+from ivr.settings import DEMO_ACCOUNT_SID
+from ivr.store import CallStore, Kept
+
+LIBRARY = load(*default_dirs())
+SEALS = Seals([b64decode(SECRET_KEY)])
+
+SHORT = Deadlines(reply=0.6, work=1.5, claim=1.9, look=0.02)
+"""The deadlines of the service, shrunk: a test has no ten seconds."""
+
+NUMBER = "110105198503122173"
+PASSWORD = "846275"
+BALANCE = {"balance": "20180.05", "as_of": "2026-11-20", "status": "normal"}
+SUM = "两万零一百八十元零五分"
+
+
+def words(prompt: str) -> str:
+    """Give what a prompt without facts says on the hotline that is called here."""
+    _, hotline = LIBRARY.hotline_for("12333")
+    return "".join(one.text for one in speak(LIBRARY.catalogs, prompt, {}, "zh", offered=hotline.languages))
+
+
+@dataclass(frozen=True)
+class Document:
+    """An answer that was held to the carrier's rules."""
+
+    body: bytes
+    verbs: tuple[Verb, ...]
+    seconds: float
+
+    @property
+    def said(self) -> str:
+        prompts = [one for verb in self.verbs for one in (verb.prompts if isinstance(verb, Gather) else (verb,))]
+        return "".join(one.text for one in prompts if isinstance(one, Say))
+
+    @property
+    def next(self) -> str:
+        """Where the carrier goes on, without the overrides of its retries."""
+        last = self.verbs[-1]
+        url = last.action if isinstance(last, Gather | Dial) else last.url if isinstance(last, Redirect) else None
+        assert url is not None, self.body
+        return url.partition("#")[0]
+
+    @property
+    def token(self) -> str:
+        return self.next.rpartition("/")[2]
+
+    @property
+    def polls(self) -> bool:
+        return isinstance(self.verbs[-1], Redirect) and "/twilio/poll/" in self.next
+
+    @property
+    def hangs_up(self) -> bool:
+        return isinstance(self.verbs[-1], Hangup)
+
+    @property
+    def dials(self) -> bool:
+        return isinstance(self.verbs[-1], Dial)
+
+
+def read(exchange: Exchange) -> Document:
+    """Hold an answer to every rule of the carrier."""
+    answer = read_answer(exchange)
+    assert not answer.violations, [str(one) for one in answer.violations]
+    assert answer.verbs
+    assert exchange.headers["content-type"].startswith("text/xml")
+    assert exchange.status == 200
+    assert len(exchange.body) < 64 * 1024
+    return Document(exchange.body, answer.verbs, exchange.elapsed)
+
+
+@dataclass
+class Caller:
+    """One call, webhook by webhook. `here` is the last document; `last` is the webhook that brought it."""
+
+    hotline: UnderTest
+    carrier: Carrier
+    sid: str = field(default_factory=lambda: "CA" + token_hex(16))
+    last: Exchange | None = None
+    here: Document | None = None
+
+    def form(self, **fields: str) -> dict[str, str]:
+        from_ = "+8613800000000"
+        status = "in-progress" if self.last else "ringing"
+        known = {"CallSid": self.sid, "AccountSid": DEMO_ACCOUNT_SID, "From": from_, "To": "12333"}
+        return known | {"CallStatus": status, "ApiVersion": "2010-04-01", "Direction": "inbound"} | fields
+
+    async def post(self, url: str, **fields: str) -> Document:
+        """Send a webhook of this call to any URL; where the caller stands does not change."""
+        return read(await self.carrier.post(url, self.form(**fields)))
+
+    async def go(self, url: str, **fields: str) -> Document:
+        """Send a webhook and stand where its answer leads."""
+        self.last = await self.carrier.post(url, self.form(**fields))
+        self.here = read(self.last)
+        return self.here
+
+    async def rings(self) -> Document:
+        return await self.go("/twilio/voice")
+
+    async def keys(self, keys: str) -> Document:
+        """Key what the present document asks for; ``-`` is silence, ``#`` at the end is the finishing key."""
+        assert self.here is not None
+        gather = self.here.verbs[-1]
+        one_key = isinstance(gather, Gather) and not gather.finish_on_key
+        if keys == "-":
+            return await self.go(self.here.next, Digits="", FinishedOnKey="")
+        if one_key or not keys.endswith("#"):
+            return await self.go(self.here.next, Digits=keys)
+        return await self.go(self.here.next, Digits=keys[:-1], FinishedOnKey="#")
+
+    async def follows(self) -> Document:
+        """Follow fillers until there is a reply."""
+        assert self.here is not None
+        while self.here.polls:
+            await self.go(self.here.next)
+        return self.here
+
+    async def to_the_password(self) -> Document:
+        await self.rings()
+        await self.keys("1")
+        return await self.keys(NUMBER + "#")
+
+    async def verified(self) -> Document:
+        await self.to_the_password()
+        return await self.keys(PASSWORD)
+
+    async def again(self, times: int, *, at_once: bool) -> list[bytes]:
+        """Send the last webhook again, token and all."""
+        assert self.last is not None
+        return [read(one).body for one in await self.carrier.replay(self.last, times, at_once=at_once)]
+
+
+@asynccontextmanager
+async def calling(hotline: UnderTest, *, workers: int = 2) -> AsyncIterator[Caller]:
+    """Give a caller whose webhooks go to so many of the workers in turn."""
+    urls = hotline.urls[:workers]
+    async with Carrier(
+        urls, public_url=hotline.public_url, account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN
+    ) as carrier:
+        yield Caller(hotline, carrier)
+
+
+async def emptied(redis: Redis, *, confirmed: bool = True) -> None:
+    """Empty a Redis, and vouch for its counters."""
+    await redis.flushall()
+    if confirmed:
+        await Counters(redis, SEALS).confirm_epoch()
+
+
+async def kept_of(redis: Redis, sid: str) -> Kept:
+    kept = await CallStore(redis, SEALS).load(sid)
+    assert isinstance(kept, Kept)
+    return kept
+
+
+async def everything(redis: Redis) -> Mapping[bytes, bytes | None]:
+    """Give all that is in a Redis, as it lies there."""
+    return {key: await redis.dump(key) async for key in redis.scan_iter()}
+
+
+def token_at(sid: str, token: str, *, kind: str = "turn", **changes: object) -> str:
+    """Seal the position of a token again, somewhere else: what an earlier life of the service may have handed out."""
+    position = SEALS.open_token("turn", sid, token)
+    assert isinstance(position, Position)
+    return SEALS.seal_token(kind, sid, replace(position, **changes))
+
+
+def verifications(hotline: UnderTest) -> int:
+    return sum(question == "verify" for question, _, _ in hotline.accounts.asked)
+

@@ -1,0 +1,287 @@
+"""Calls while Redis is in trouble: valid TwiML throughout, public mode, agents, nobody verified, and back afterwards."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from hotline_under_test import UnderTest, serving
+from ivr.embedded import EmbeddedValkey
+from ivr.redis_line import connect
+from tampering import (
+    BALANCE,
+    NUMBER,
+    PASSWORD,
+    SHORT,
+    SUM,
+    Caller,
+    calling,
+    emptied,
+    kept_of,
+    verifications,
+    words,
+)
+
+BACK_WITHIN_S = 2.0
+
+
+@dataclass
+class Trouble:
+    """A server that a test breaks and mends."""
+
+    server: EmbeddedValkey
+    redis: Redis
+
+    def signals(self, number: int) -> None:
+        assert self.server.pid
+        os.kill(self.server.pid, number)
+
+    async def killed(self) -> None:
+        self.signals(signal.SIGKILL)
+        assert self.server.pid
+        await asyncio.to_thread(os.waitid, os.P_PID, self.server.pid, os.WEXITED | os.WNOWAIT)
+
+    async def started(self) -> None:
+        await self.server.restart()
+
+    async def stalled(self) -> None:
+        self.signals(signal.SIGSTOP)
+
+    async def goes_on(self) -> None:
+        self.signals(signal.SIGCONT)
+
+    async def read_only(self) -> None:
+        await self.redis.replicaof("127.0.0.1", "1")
+
+    async def writable(self) -> None:
+        await self.redis.replicaof("NO", "ONE")
+
+    async def full(self) -> None:
+        await self.redis.config_set("maxmemory", "1")
+
+    async def roomy(self) -> None:
+        await self.redis.config_set("maxmemory", "0")
+
+
+FAULTS: dict[str, tuple[Callable[[Trouble], Awaitable[None]], Callable[[Trouble], Awaitable[None]]]] = {
+    "killed": (Trouble.killed, Trouble.started),
+    "stalled": (Trouble.stalled, Trouble.goes_on),
+    "read-only": (Trouble.read_only, Trouble.writable),
+    "full": (Trouble.full, Trouble.roomy),
+}
+
+every_fault = pytest.mark.parametrize("fault", FAULTS)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedValkey]:
+    folder = Path(tempfile.mkdtemp(prefix="ivr"))
+    server = EmbeddedValkey(folder)
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.stop())
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def running(server: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
+    with serving(server.url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT) as under_test:
+        yield under_test
+
+
+@pytest_asyncio.fixture
+async def redis(server: EmbeddedValkey) -> AsyncIterator[Redis]:
+    await server.restart()
+    async with connect(server.url) as client:
+        await emptied(client)
+        yield client
+
+
+@pytest.fixture
+def trouble(server: EmbeddedValkey, redis: Redis) -> Trouble:
+    return Trouble(server, redis)
+
+
+@pytest.fixture
+def hotline(running: UnderTest, redis: Redis) -> UnderTest:
+    running.accounts.script({"verify": ["ok"] * 3, "balance": [BALANCE] * 3})
+    return running
+
+
+@pytest_asyncio.fixture
+async def caller(hotline: UnderTest) -> AsyncIterator[Caller]:
+    async with calling(hotline) as one:
+        yield one
+
+
+@every_fault
+async def test_a_fault_leaves_the_public_part_and_the_agents(hotline: UnderTest, trouble: Trouble, fault: str) -> None:
+    breaks, mends = FAULTS[fault]
+    async with calling(hotline) as before, calling(hotline) as during:
+        await before.verified()
+        assert verifications(hotline) == 1
+        await breaks(trouble)
+        try:
+            # A call that was verified goes on, as nobody's: its answer is not told, and nobody is asked.
+            assert SUM not in (await before.keys("9")).said
+            await before.keys("*")
+            assert words("public.mode") in (await before.keys("1")).said
+            assert (await before.keys("0")).dials
+            # So does one that only begins.
+            assert words("main.long") in (await during.rings()).said
+            assert words("public.mode") in (await during.keys("1")).said
+            assert words("silence.first") in (await during.keys("-")).said
+            assert words("main.long") in (await during.keys("*")).said
+            assert verifications(hotline) == 1
+            await _ends_quietly(hotline)
+        finally:
+            await mends(trouble)
+        await _back(hotline)
+        # The call from before goes on where it was, and the other one is verified.
+        assert before.here is not None
+        assert words("agent.busy") in (await before.go(before.here.next, DialCallStatus="busy")).said
+        await during.keys("1")
+        await during.keys(NUMBER + "#")
+        assert SUM in (await during.keys(PASSWORD)).said
+
+
+async def _ends_quietly(hotline: UnderTest) -> None:
+    async with calling(hotline) as other:
+        await other.rings()
+        done = await other.carrier.post("/twilio/status", other.form(CallStatus="completed"))
+        assert done.status == 204
+        assert (await other.post("/twilio/voice", CallStatus="completed")).hangs_up
+        told = await other.post("/twilio/fallback", ErrorCode="11200", ErrorUrl="http://hotline.test/twilio/turn/x")
+        assert words("main.long") in told.said
+
+
+async def _back(hotline: UnderTest) -> None:
+    """Wait until new calls are asked for their number again, on both workers."""
+    began = time.monotonic()
+    for workers in (1, 2):
+        while True:
+            async with calling(hotline, workers=workers) as other:
+                await other.rings()
+                if words("identify.ask_number") in (await other.keys("1")).said:
+                    break
+            await asyncio.sleep(0.05)
+    assert time.monotonic() - began < BACK_WITHIN_S
+
+
+@every_fault
+async def test_a_fault_at_the_password_asks_nobody(
+    hotline: UnderTest, caller: Caller, trouble: Trouble, fault: str
+) -> None:
+    breaks, mends = FAULTS[fault]
+    here = await caller.to_the_password()
+    await breaks(trouble)
+    try:
+        told = await caller.keys(PASSWORD)
+        assert words("public.mode") in told.said
+        assert words("public.mode") in (await caller.post(here.next, Digits=PASSWORD)).said
+        assert verifications(hotline) == 0
+    finally:
+        await mends(trouble)
+    await _back(hotline)
+    assert words("main.long") in (await caller.keys("*")).said
+
+
+@pytest.mark.parametrize("fault", ["read-only", "full", "stalled"])
+async def test_what_cannot_be_committed_is_not_told_and_leaves_nobody_waiting(
+    hotline: UnderTest, trouble: Trouble, fault: str
+) -> None:
+    """The work's claim is left behind: its own worker knows that it is dead, and does not wait for its deadline."""
+    breaks, mends = FAULTS[fault]
+    async with calling(hotline, workers=1) as caller:
+        here = await caller.to_the_password()
+        hotline.accounts.delay = 0.2
+        waiting = asyncio.create_task(caller.keys(PASSWORD))
+        await asyncio.sleep(0.1)
+        await breaks(trouble)
+        try:
+            await waiting
+            told = await caller.follows()
+            assert SUM not in told.said
+            assert words("public.mode") in told.said
+        finally:
+            await mends(trouble)
+        await _back(hotline)
+        back = await caller.keys("*")
+        assert not back.polls
+        assert back.seconds < SHORT.reply
+        # Nothing is sent twice by itself: the same webhook again does not verify again.
+        await caller.post(here.next, Digits=PASSWORD)
+        assert verifications(hotline) == 1
+
+
+async def test_a_redis_that_comes_back_empty_knows_nobody(caller: Caller, redis: Redis) -> None:
+    await caller.verified()
+    await emptied(redis, confirmed=False)
+    await redis.script_flush()
+    assert SUM not in (await caller.keys("9")).said
+    assert (await kept_of(redis, caller.sid)).session.member is None
+    await caller.keys("*")
+    assert words("public.mode") in (await caller.keys("1")).said
+    await emptied(redis)
+    await caller.keys("*")
+    assert words("identify.ask_number") in (await caller.keys("1")).said
+
+
+# --- the fallback URL ------------------------------------------------------------------------------------------------
+
+
+async def test_the_fallback_says_again_where_the_call_stands(caller: Caller, redis: Redis) -> None:
+    here = await caller.verified()
+    assert caller.last is not None
+    for url in (caller.last.url, here.next, "", "http://hotline.test/twilio/turn/forged"):
+        told = await caller.post("/twilio/fallback", ErrorCode="11200", ErrorUrl=url)
+        assert told.body == here.body
+    kept = await kept_of(redis, caller.sid)
+    assert (kept.turn, kept.session.silences, kept.session.wrongs) == (3, 0, 0)
+
+
+async def test_the_fallback_goes_on_from_the_url_that_failed(caller: Caller, redis: Redis) -> None:
+    await caller.rings()
+    here = await caller.keys("1")
+    await emptied(redis)
+    told = await caller.go("/twilio/fallback", ErrorCode="11205", ErrorUrl=here.next)
+    assert words("identify.ask_number") in told.said
+    assert words("main.long") not in told.said
+    assert words("identify.ask_pin") in (await caller.keys(NUMBER + "#")).said
+
+
+@pytest.mark.parametrize("redis_is_there", [True, False])
+async def test_the_fallback_during_a_dial_does_not_ring_again(
+    caller: Caller, trouble: Trouble, redis_is_there: bool
+) -> None:
+    await caller.rings()
+    dial = await caller.keys("0")
+    assert dial.dials
+    if not redis_is_there:
+        await trouble.killed()
+    told = await caller.go("/twilio/fallback", ErrorCode="11200", ErrorUrl=dial.next, DialCallStatus="completed")
+    assert not told.dials
+    assert told.said == ""
+    assert words("agent.failed") in (await caller.go(told.next)).said
+
+
+async def test_the_fallback_of_a_poll_goes_on_with_the_call(
+    hotline: UnderTest, caller: Caller, trouble: Trouble
+) -> None:
+    await caller.to_the_password()
+    hotline.accounts.delay = 0.7
+    filler = await caller.keys(PASSWORD)
+    assert filler.polls
+    await trouble.killed()
+    told = await caller.go("/twilio/fallback", ErrorCode="11200", ErrorUrl=filler.next)
+    assert words("main.long") not in told.said
+    assert words("public.mode") in told.said
