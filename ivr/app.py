@@ -1,5 +1,6 @@
 """Build everything and give the web application: the one place where the parts meet."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from ivr.accounts.client import AccountClient
 from ivr.channels.twilio.routes import Gate, page_writer, voice_router
 from ivr.channels.twilio.twiml import HANG_UP
 from ivr.counters import Counters
+from ivr.dropped import DroppedCalls
+from ivr.emergency import Emergency
 from ivr.hotline import Deadlines, Hotline
 from ivr.inquiry import Desk
 from ivr.kept_password import KeptPasswords
@@ -54,6 +57,8 @@ def create_app(
     """
     deadlines = deadlines or Deadlines()
     library = load_library(settings)
+    emergency = Emergency(settings.flows_dir or default_dirs()[0])
+    emergency.look()
     redis = connect(settings.redis_url)
     seals = Seals(settings.secrets)
     metrics = Metrics()
@@ -68,6 +73,8 @@ def create_app(
         store=CallStore(redis, seals, claim_s=deadlines.claim),
         seals=seals,
         desk=desk,
+        dropped=DroppedCalls(redis, seals),
+        emergency=emergency,
         write=page_writer(settings.public_url),
         hang_up=HANG_UP,
         refusal_step=settings.refusal_step,
@@ -78,8 +85,10 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await accounts.open()
+        watching = asyncio.create_task(emergency.watch())
         app.state.started = True
         yield
+        watching.cancel()
         await hotline.drain(DRAIN_SECONDS)
         await accounts.close()
         await redis.aclose()

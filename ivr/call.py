@@ -19,7 +19,9 @@ DialOutcome = Literal["answered", "busy", "no_answer", "failed"]
 
 
 class Started(Struct, frozen=True, tag=True):
-    """The call has just come in."""
+    """The call has just come in; `dropped` is what its caller had chosen in a call that broke off just before."""
+
+    dropped: str = ""
 
 
 class Keyed(Struct, frozen=True, tag=True):

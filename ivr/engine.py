@@ -58,7 +58,8 @@ def begin(library: Library, hotline: str, now: int) -> Session:
 def _take(walk: Walk, event: Event) -> Turn:
     match event:
         case Started():
-            walk.change(stack=(), heard=frozenset(), said=())
+            facts = {"dropped": event.dropped} if event.dropped else {}
+            walk.change(stack=(), heard=frozenset(), said=(), facts=facts)
             return walk.enter(walk.hotline.flow)
         case Answered():
             return _answered(walk, event)

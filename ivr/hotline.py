@@ -13,6 +13,8 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from ivr.call import Ask, Dial, End, Event, NoAnswer, Session, Started, Turn
+from ivr.dropped import DroppedCalls
+from ivr.emergency import Emergency
 from ivr.inquiry import Desk
 from ivr.library import Library
 from ivr.lookups import DECLARED
@@ -54,6 +56,8 @@ class Hotline:
         store: CallStore,
         seals: Seals,
         desk: Desk,
+        dropped: DroppedCalls,
+        emergency: Emergency,
         write: Callable[[Page], bytes],
         hang_up: bytes,
         refusal_step: float = 1.5,
@@ -61,8 +65,9 @@ class Hotline:
         deadlines: Deadlines | None = None,
     ) -> None:
         self.deadlines = deadlines or Deadlines()
-        self.stepping = Stepping(library, desk, refusal_step=refusal_step, work_seconds=self.deadlines.work)
+        self.stepping = Stepping(library, desk, emergency, refusal_step=refusal_step, work_seconds=self.deadlines.work)
         self.store = store
+        self.dropped = dropped
         self.pages = Pages(seals, write)
         self.hang_up = hang_up
         self.works = Works(worker)
@@ -147,10 +152,13 @@ class Hotline:
                 return self.pages.on(call, position)
             return await self._without_store(call, position, NoAnswer())
 
-    async def ended(self, sid: str) -> None:
-        """Take note that the carrier says the call is over."""
+    async def ended(self, call: Call) -> None:
+        """Take note that the carrier says the call is over; who was cut off is offered to go on in the next call."""
         try:
-            await self.store.end(sid)
+            kept = await self.store.load(call.sid)
+            await self.store.end(call.sid)
+            if isinstance(kept, Kept):
+                await self.dropped.note(call.calling, kept.session)
         except StoreAway as away:
             log.warning("The end of a call could not be noted, so it is forgotten by its time to live: %s", away)
 
@@ -167,7 +175,8 @@ class Hotline:
     async def _stand(self, call: Call, kept: Kept | None, arrived: float) -> bytes:
         """Give the last reply again; greet where there is no call."""
         if kept is None:
-            return await self._step(Step(call, self.stepping.begin(call.dialled), None, Started(), arrived))
+            started = Started(await self.dropped.recall(call.calling))
+            return await self._step(Step(call, self.stepping.begin(call.dialled), None, started, arrived))
         if kept.reply is not None:
             return kept.reply
         return await self._resume(call, position_of(kept.session), kept, NoAnswer(), arrived)

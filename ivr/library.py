@@ -20,6 +20,9 @@ from ivr.yamlfile import YamlFile, read
 FORMAT: Final = 1
 """Part of every version: raise it where the same files come to mean something else, for calls keep theirs."""
 
+EMERGENCY: Final = "emergency.yaml"
+"""A file beside the flows that is no flow: it is spoken outside every version."""
+
 HOTLINES: Final = "flows/hotlines.yaml"
 
 
@@ -107,7 +110,7 @@ def _read_folder(folder: Path, kind: str, sources: dict[str, bytes], shown: dict
         return [Problem(str(folder), 0, 0, "folder", message, "", "Name a folder that holds the hotline's YAML files.")]
     problems: list[Problem] = []
     for path in found:
-        if path.name.startswith(".") or path.suffix not in (".yaml", ".yml") or path.is_dir():
+        if path.name == EMERGENCY or path.name.startswith(".") or path.suffix not in (".yaml", ".yml") or path.is_dir():
             continue
         name = _short(path)
         if path.suffix == ".yml":

@@ -1,20 +1,19 @@
 """The named lookups that a flow may ask: each with the function that answers, its outcomes and their facts."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from ivr.accounts.client import Outage, ReferenceExpired
+from ivr import records
 from ivr.accounts.contract import Balance, ContributionYears
-from ivr.call import Answered, Facts
+from ivr.call import Answered
 from ivr.codes import send_code
 from ivr.identity import gate, verify, verify_code
 from ivr.inquiry import Inquiry
 from ivr.newpassword import change_password, drop_password, judge_password
+from ivr.records import RELATIVES, SCHEMES, read_record
+from ivr.texting import text_answer
 from ivr.weakness import WEAK_REASONS
-
-Record = TypeVar("Record")
 
 
 class Declared(NamedTuple):
@@ -46,14 +45,31 @@ async def forget(_: Inquiry) -> Answered:
     return Answered("done", forget=True)
 
 
+SERVICES = ("balance", "years", "details", "status", "policy", "password")
+"""What can be chosen in the main menu, by the names of its nodes: a call that broke off goes on there."""
+
+
+async def dropped(inquiry: Inquiry) -> Answered:
+    """Say whether this caller's last call broke off before its answer."""
+    return Answered("yes" if inquiry.session.facts.get("dropped") in SERVICES else "no")
+
+
+async def go_on(inquiry: Inquiry) -> Answered:
+    """Say what was chosen in the call that broke off; it is named to nobody before the verification."""
+    chosen = inquiry.session.facts.get("dropped", "")
+    return Answered(chosen if chosen in SERVICES else SERVICES[0])
+
+
 async def balance(inquiry: Inquiry) -> Answered:
     """Look up the balance of the personal account."""
-    return await _read(inquiry, inquiry.desk.accounts.balance, _told_balance)
+    read = inquiry.desk.accounts.balance
+    return await read_record(inquiry, lambda ref: read(ref, call_id=inquiry.call), _told_balance)
 
 
 async def years(inquiry: Inquiry) -> Answered:
     """Look up the contribution time, in months, and what is missing for lifetime cover."""
-    return await _read(inquiry, inquiry.desk.accounts.years, _told_years)
+    read = inquiry.desk.accounts.years
+    return await read_record(inquiry, lambda ref: read(ref, call_id=inquiry.call), _told_years)
 
 
 async def deemed(inquiry: Inquiry) -> Answered:
@@ -71,62 +87,70 @@ async def gap(inquiry: Inquiry) -> Answered:
     return Answered("total_first" if total >= actual else "actual_first", personal=True)
 
 
-async def _read(
-    inquiry: Inquiry,
-    read: Callable[..., Awaitable[Record]],
-    told: Callable[[Record], tuple[str, Facts]],
-) -> Answered:
-    """Read a record of the verified member. An ended verification is no outage; anything else amiss is one."""
-    member = inquiry.session.member
-    if member is None or not member.verified_at <= inquiry.desk.now() < member.expires_at:
-        return Answered("expired", forget=True)
-    try:
-        async with asyncio.timeout_at(inquiry.until):
-            record = await read(member.ref, call_id=inquiry.call)
-    except ReferenceExpired:
-        return Answered("expired", forget=True)
-    except (Outage, TimeoutError):
-        return Answered("error")
-    outcome, facts = told(record)
-    return Answered(outcome, facts, personal=True)
-
-
-def _told_balance(record: Balance) -> tuple[str, Facts]:
+def _told_balance(record: Balance) -> Answered:
     if record.status == "none":
-        return "none", {}
+        return Answered("none")
     if record.status != "normal":
-        return "frozen", {}
+        return Answered("frozen")
     facts = {"balance": f"{record.balance:.2f}", "as_of": record.as_of.isoformat()}
-    return ("negative" if record.balance < 0 else "ok"), facts
+    return Answered("negative" if record.balance < 0 else "ok", facts)
 
 
-def _told_years(record: ContributionYears) -> tuple[str, Facts]:
+def _told_years(record: ContributionYears) -> Answered:
     total = record.actual_months + record.deemed_months
     facts = {"total": str(total), "as_of": record.as_of.isoformat()}
     if total == 0:
-        return "none", facts
+        return Answered("none", facts)
     if record.required_months is None:
-        return "plain", facts
+        return Answered("plain", facts)
     missing = max(0, record.required_months - total)
     missing_actual = max(0, (record.required_actual_months or 0) - record.actual_months)
     if not missing and not missing_actual:
-        return "enough", facts
-    return "short", facts | {
+        return Answered("enough", facts)
+    short = {
         "actual": str(record.actual_months),
         "deemed": str(record.deemed_months),
         "missing": str(missing),
         "missing_actual": str(missing_actual),
     }
+    return Answered("short", facts | short)
 
 
 def _outcomes(**facts: str) -> Mapping[str, frozenset[str]]:
     return {outcome: frozenset(names.split()) for outcome, names in facts.items()}
 
 
+def _list(answer: Callable[[Inquiry], Awaitable[Answered]], **kinds: str) -> Declared:
+    """Declare a lookup that tells a list by the page: `more` follow, or these are the `last`."""
+    return Declared(
+        answer,
+        _outcomes(none="", more="shown", last="shown", expired="", error=""),
+        personal=True,
+        remote=True,
+        forgets=frozenset({"expired"}),
+        rows=dict.fromkeys(("more", "last"), _outcomes(**kinds)),
+    )
+
+
+_CONTRIBUTIONS = dict.fromkeys(("paid", "pending", "overdue", "returned"), "month amount")
+_CREDITS = {"dated": "month amount credited_on", "undated": "month amount", "taken_back": "month amount"}
+_PAYMENTS = dict.fromkeys(("pharmacy", "outpatient", "inpatient", "family", "other", "refund"), "date amount")
+_TRANSFERS = {
+    "numbered": "case_tail submitted_on",
+    "unnumbered": "submitted_on",
+    **dict.fromkeys(("submitted", "accepted", "sending_out", "receiving", "done", "rejected"), ""),
+    "due_in": "due_by left",
+    "due_by": "due_by",
+    "overdue": "due_by",
+    "arrived": "",
+    "arrived_sum": "amount",
+    "awaited": "",
+    "awaited_sum": "amount",
+}
+_INSURED = ("active", "suspended", "overdue", "transferred_out")
+
 DECLARED: Mapping[str, Declared] = {
-    "gate": Declared(
-        gate, _outcomes(verified="", open="", spent="", closed=""), proves=frozenset({"verified"})
-    ),
+    "gate": Declared(gate, _outcomes(verified="", open="", spent="", closed=""), proves=frozenset({"verified"})),
     "verify": Declared(
         verify,
         _outcomes(ok="", refused="", refused_again="", spent="", too_simple="", closed="", error=""),
@@ -166,6 +190,8 @@ DECLARED: Mapping[str, Declared] = {
         forgets=frozenset({"expired"}),
     ),
     "drop_password": Declared(drop_password, _outcomes(done="")),
+    "dropped": Declared(dropped, _outcomes(no="", yes="")),
+    "go_on": Declared(go_on, _outcomes(**dict.fromkeys(SERVICES, ""))),
     "forget": Declared(forget, _outcomes(done=""), forgets=frozenset({"done"})),
     "balance": Declared(
         balance,
@@ -190,4 +216,36 @@ DECLARED: Mapping[str, Declared] = {
     ),
     "deemed": Declared(deemed, _outcomes(some="", none=""), personal=True),
     "gap": Declared(gap, _outcomes(total="", actual="", total_first="", actual_first=""), personal=True),
+    "contributions": _list(records.contributions, **_CONTRIBUTIONS),
+    "contributions_more": _list(records.contributions_more, **_CONTRIBUTIONS),
+    "credits": _list(records.monthly_credits, **_CREDITS),
+    "credits_more": _list(records.monthly_credits_more, **_CREDITS),
+    "payments": _list(records.payments, **_PAYMENTS),
+    "payments_more": _list(records.payments_more, **_PAYMENTS),
+    "transfers": _list(records.transfers, **_TRANSFERS),
+    "transfers_more": _list(records.transfers_more, **_TRANSFERS),
+    "coverage": Declared(
+        records.coverage,
+        _outcomes(**dict.fromkeys(_INSURED, "scheme"), none="as_of", expired="", error=""),
+        personal=True,
+        remote=True,
+        forgets=frozenset({"expired"}),
+        rows=dict.fromkeys(_INSURED, _outcomes(since="since", retired="", as_of="as_of")),
+        terms={"scheme": tuple(SCHEMES.values())},
+    ),
+    "family": Declared(
+        records.family,
+        _outcomes(off="", nobody="", on="", expired="", error=""),
+        personal=True,
+        remote=True,
+        forgets=frozenset({"expired"}),
+        rows={"on": _outcomes(**dict.fromkeys(RELATIVES, "bound"))},
+    ),
+    "text_answer": Declared(
+        text_answer,
+        _outcomes(sent="", done="", nothing="", expired="", error=""),
+        personal=True,
+        remote=True,
+        forgets=frozenset({"expired"}),
+    ),
 }

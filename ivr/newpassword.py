@@ -1,6 +1,7 @@
 """A new password: judged, keyed twice, then changed in the bureau's system."""
 
 import asyncio
+import contextlib
 import hmac
 
 from ivr.accounts.client import Outage, ReferenceExpired
@@ -9,6 +10,7 @@ from ivr.identity import birth_of
 from ivr.inquiry import Inquiry
 from ivr.redis_line import StoreAway
 from ivr.weakness import weak_reason
+
 
 async def judge_password(inquiry: Inquiry) -> Answered:
     """Refuse a weak new password with its reason; keep one that is not, until it is keyed again."""
@@ -54,10 +56,8 @@ async def change_password(inquiry: Inquiry) -> Answered:
 
 async def drop_password(inquiry: Inquiry) -> Answered:
     """Forget the first entry, because the caller goes back. Where the store is away it ends by itself."""
-    try:
+    with contextlib.suppress(StoreAway):
         await inquiry.desk.kept_passwords.drop(inquiry.call)
-    except StoreAway:
-        pass
     return Answered("done")
 
 

@@ -13,6 +13,7 @@ class Call(NamedTuple):
 
     sid: str
     dialled: str
+    calling: str = ""
 
 
 class Page(NamedTuple):

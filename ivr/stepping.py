@@ -9,6 +9,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from ivr.call import Answered, Ask, Dial, End, Event, Session, Silence, Started, Turn, Utterance
+from ivr.emergency import Emergency
 from ivr.engine import begin, step
 from ivr.flow import AgentGroup, CollectNode, LookupNode, TransferNode
 from ivr.inquiry import Desk, Inquiry
@@ -46,8 +47,11 @@ class Worked(NamedTuple):
 class Stepping:
     """Moves calls by what the library says; lookups ask the desk. Refusals are sent on multiples of `refusal_step`."""
 
-    def __init__(self, library: Library, desk: Desk, *, refusal_step: float, work_seconds: float) -> None:
+    def __init__(
+        self, library: Library, desk: Desk, emergency: Emergency, *, refusal_step: float, work_seconds: float
+    ) -> None:
         self.library = library
+        self.emergency = emergency
         self.desk = desk
         self._refusal_step = refusal_step
         self._work_seconds = work_seconds
@@ -94,13 +98,14 @@ class Stepping:
     async def inside(self, sid: str, session: Session, event: Event) -> tuple[Session, Turn]:
         """Step until the call waits for its caller or for something outside this process."""
         session = self._on_known_version(session)
+        begins = session.turn < 0
         if not session.stack:
-            event = Started()
+            event = event if isinstance(event, Started) else Started()
         elif self._asks_for_nothing(session):
             # What was keyed before was dropped with the session: what is keyed now belongs to nothing.
             session = self._at_the_gate(session)
             event = Silence() if session.stack else Started()
-        so_far = Turn((), End())
+        so_far = Turn(self.emergency.say(session.lang) if begins else (), End())
         while True:
             session, turn = step(self.library, session, event, self.desk.now())
             so_far = _joined(so_far, turn)
@@ -132,7 +137,8 @@ class Stepping:
 
     async def _ask(self, sid: str, session: Session, ask: Ask, until: float, *, spent: bool = False) -> Answered:
         hotline = self.library.hotlines.hotlines[session.hotline]
-        return await DECLARED[ask.lookup].answer(Inquiry(self.desk, sid, session, self.library, hotline, until, ask.secret, spent))
+        inquiry = Inquiry(self.desk, sid, session, self.library, hotline, until, ask.secret, spent)
+        return await DECLARED[ask.lookup].answer(inquiry)
 
     def _on_known_version(self, session: Session) -> Session:
         """Bring a call whose flow version nobody knows any more to the main menu; language and budgets stay."""

@@ -175,7 +175,7 @@ def read_number(
 
     ``keys`` is what was keyed since the prompt (``0-9*``), ``ended`` whether ``#`` closed it rather than a pause,
     ``kept`` the digits of an earlier `KeptDigits`, ``old_form`` those of an earlier `Wrong`. ``as_issued`` are ID
-    numbers that are right although their check characters are not. Never raises for any keys. The rules, in their order:
+    numbers that are right although their check characters are not. It never raises. The rules, in their order:
 
     - Kept digits and the entry are read as one. A star is X where it is the last key, exactly 17 digits lie between it
       and the star before, and X is what they compute to. Every other star wipes all that was keyed before it.

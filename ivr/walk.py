@@ -73,11 +73,14 @@ class Walk:
             node = self.flow().nodes[name]
             keeps = isinstance(node, nodes.MenuNode) or (isinstance(node, nodes.LookupNode) and node.keep)
             self.change(said=tuple(one for one in self.session.said if one.lead) if keeps else (), repeats=0)
+            if len(self.session.stack) == 1 and isinstance(node, nodes.CallNode):
+                self.change(asked=name, answered=False)
         for _ in range(FUSE):
             self.change(stack=(*self.session.stack[:-1], (self.session.stack[-1][0], name)))
             node = self.node()
             match node:
                 case nodes.SayNode():
+                    self.change(answered=True)
                     self.speak(node.say, lead=True, personal=personal)
                     for kind, facts in self.rows if node.rows else ():
                         self.speak((node.rows[kind],), lead=True, personal=personal, facts=facts)

@@ -6,7 +6,9 @@
     rings: 120                                    # seconds that pass until a dial has ended
     service: {verify: [wrong, ok], balance: [{balance: "12034.50", as_of: "2026-10-31", status: normal}]}
     used_up: ["id_card 110105198503122173"]       # accounts that have no attempt left today
+    codes_used_up: ["id_card 110105198503122173"] # accounts to which no code may be sent any more today
     verified: ["id_card 110105198503122173"]      # the numbers that reach the account service, in their order
+    set: ["738215"]                               # the new passwords that reach the account service, in their order
     script:
       - hears: [main.long]
       - press: "1"                                # keys at one prompt; "-" is silence
@@ -35,10 +37,13 @@ from ruamel.yaml import YAML
 
 from ivr.call import DialOutcome, Utterance
 from ivr.library import Library
+from scripted_accounts import ScriptedAccounts
 
 CALLS = Path(__file__).parent / "calls"
 
 COUNTS_LOST = "counts lost"
+
+VERIFYING = ("verify", "verify-code")
 
 AGENTS: Mapping[str, DialOutcome] = {
     "answered": "answered",
@@ -51,7 +56,7 @@ AGENTS: Mapping[str, DialOutcome] = {
 
 VOICE_LANGUAGES: Mapping[str, str] = {"cmn-CN": "zh", "yue-CN": "yue", "en-US": "en"}
 
-_HEADERS = {"call", "to", "agent", "rings", "service", "used_up", "verified", "script"}
+_HEADERS = {"call", "to", "agent", "rings", "service", "used_up", "codes_used_up", "verified", "set", "script"}
 _FIELDS = {"press", "hears", "spoken", "slow", "waits", "then", "times"}
 _PRESSES = re.compile(r"[0-9*#]+|-|wait [0-9]+|counts lost")
 
@@ -88,7 +93,9 @@ class Script:
     rings: int
     service: dict[str, list[Any]]
     used_up: tuple[tuple[str, str], ...]
+    codes_used_up: tuple[tuple[str, str], ...]
     verified: tuple[tuple[str, str], ...] | None
+    set: tuple[str, ...] | None
     lines: tuple[Line, ...]
 
 
@@ -114,7 +121,9 @@ def _script(file: str, data: dict[str, Any]) -> Script:
         data.get("rings", 0),
         data.get("service", {}),
         tuple(_account(one) for one in data.get("used_up", [])),
+        tuple(_account(one) for one in data.get("codes_used_up", [])),
         tuple(_account(one) for one in data["verified"]) if "verified" in data else None,
+        tuple(data["set"]) if "set" in data else None,
         lines,
     )
 
@@ -161,6 +170,16 @@ def check_heard(library: Library, line: Line, heard: Sequence[Utterance]) -> Non
     if line.slow is not None:
         slow = [one.slow for one in heard]
         assert slow == [line.slow] * len(heard), f"{line}: expected slow {line.slow}, heard {slow}"
+
+
+def check_asked(script: Script, accounts: ScriptedAccounts) -> None:
+    """Fail where the account service was asked about other numbers, or for other things, than the script says."""
+    assert not accounts.unused, f"the script has answers that nobody asked for: {accounts.unused}"
+    if script.verified is not None:
+        bodies = [body["credential"] for what, _, body in accounts.asked if what in VERIFYING and body]
+        assert tuple((one["kind"], one["number"]) for one in bodies) == script.verified
+    if script.set is not None:
+        assert tuple(body["new_pin"] for what, _, body in accounts.asked if what == "pin" and body) == script.set
 
 
 def check_goes_on(line: Line, *, ended: bool, waits: int | None) -> None:

@@ -2,19 +2,16 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
-from call_scripts import AGENTS, COUNTS_LOST, Line, Script, check_goes_on, check_heard
+from call_scripts import AGENTS, COUNTS_LOST, Line, Script, check_asked, check_goes_on, check_heard
 from scripted_accounts import ScriptedAccounts
 from scripted_client import ScriptedClient
 
-from ivr.accounts.client import Refused as CredentialRefused
-from ivr.accounts.client import Verified
 from ivr.call import (
     Answered,
     Ask,
-    Credential,
     Dial,
     DialEnded,
     Edge,
@@ -29,10 +26,11 @@ from ivr.call import (
     Turn,
     Utterance,
 )
+from ivr.codes import CODES_PER_ACCOUNT_A_DAY
 from ivr.counters import Counters, Refused, Reserved
 from ivr.engine import begin, step
 from ivr.inquiry import Desk, Inquiry
-from ivr.kept_password import KeptPasswords
+from ivr.kept_password import KEPT_MS, KeptPasswords
 from ivr.library import Library
 from ivr.lookups import DECLARED
 from ivr.seals import Seals
@@ -55,7 +53,6 @@ class EngineCaller:
         self.script = script
         self.accounts = ScriptedAccounts()
         self.accounts.script(script.service)
-        self.client = NotingClient(self.accounts)
         self.now = BEGAN
         name, self.hotline = library.hotline_for(script.to)
         self.counters = ScriptedCounters(script, self.hotline.limits.failed_per_account_a_day)
@@ -65,10 +62,10 @@ class EngineCaller:
         self.spoken: set[tuple[str, str]] = set()
         self.weak: set[str] = set()
         self.desk = Desk(
-            self.client,
+            ScriptedClient(self.accounts),
             self.counters,
             Seals([bytes(32)]),
-            RememberedPasswords(),
+            RememberedPasswords(lambda: self.now),
             lambda: self.now,
             frozenset(library.hotlines.weak_passwords),
         )
@@ -82,9 +79,7 @@ class EngineCaller:
                 self.counters.lost = True
             else:
                 await self._does(line)
-        assert not self.accounts.unused, "the script has answers that nobody asked for"
-        if self.script.verified is not None:
-            assert tuple(self.client.verified) == self.script.verified
+        check_asked(self.script, self.accounts)
 
     async def _does(self, line: Line) -> None:
         self.now += SECONDS_A_TURN * 1000
@@ -169,31 +164,19 @@ def _waits(turn: Turn) -> int | None:
     return listen.first_wait if listen.mode == "key" else max(listen.first_wait, listen.key_wait)
 
 
-class NotingClient(ScriptedClient):
-    """The scripted account service, which notes the numbers that it is asked about."""
-
-    def __init__(self, accounts: ScriptedAccounts) -> None:
-        super().__init__(accounts)
-        self.verified: list[tuple[str, str]] = []
-
-    async def verify(
-        self, credential: Credential, secret_kind: str, secret: str, *, call_id: str, region: str | None
-    ) -> Verified | CredentialRefused:
-        self.verified.append((credential.kind, credential.number))
-        return await super().verify(credential, secret_kind, secret, call_id=call_id, region=region)
-
-
 class RememberedPasswords(KeptPasswords):
     """The first entries of new passwords, in memory; where they really lie is tested with the store."""
 
-    def __init__(self) -> None:
-        self._kept: dict[str, str] = {}
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
+        self._kept: dict[str, tuple[str, int]] = {}
 
     async def keep(self, call: str, digits: str) -> None:
-        self._kept[call] = digits
+        self._kept[call] = digits, self._now() + KEPT_MS
 
     async def take(self, call: str) -> str | None:
-        return self._kept.pop(call, None)
+        digits, until = self._kept.pop(call, ("", 0))
+        return digits if self._now() < until else None
 
     async def drop(self, call: str) -> None:
         self._kept.pop(call, None)
@@ -207,6 +190,9 @@ class ScriptedCounters(Counters):
         self._taken: defaultdict[tuple[str, str, str | None], set[str]] = defaultdict(set)
         for kind, number in script.used_up:
             self._taken["account", f"{kind}:{number}", None] = {f"earlier-{attempt}" for attempt in range(limit)}
+        for kind, number in script.codes_used_up:
+            earlier = {f"earlier-{code}" for code in range(CODES_PER_ACCOUNT_A_DAY)}
+            self._taken["code", f"{kind}:{number}", None] = earlier
 
     async def epoch_confirmed(self) -> bool:
         return not self.lost

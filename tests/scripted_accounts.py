@@ -22,13 +22,31 @@ VERIFICATIONS: dict[str, tuple[int, dict[str, Any]]] = {
     "outage": (503, {"status": 503, "code": "unavailable"}),
 }
 
+UNAVAILABLE = (503, {"status": 503, "code": "unavailable"})
+
+SMS_CODES: dict[str, tuple[int, dict[str, Any] | None]] = {
+    "sent": (202, None),
+    "too many": (429, {"status": 429, "code": "too_many_codes"}),
+    "outage": UNAVAILABLE,
+}
+
+PASSWORD_CHANGES: dict[str, tuple[int, dict[str, Any] | None]] = {
+    "changed": (204, None),
+    "weak": (422, {"status": 422, "code": "weak_pin"}),
+    "expired": (403, {"status": 403, "code": "reference_expired"}),
+    "outage": UNAVAILABLE,
+}
+
 OUTAGE = "outage"
 EXPIRED = "expired"
 
 
 @dataclass
 class ScriptedAccounts:
-    """Answers by question: ``verify``, ``balance``, ``contribution-years`` … Unused answers stay in `answers`."""
+    """Answers by question: ``verify``, ``balance``, ``contribution-years`` … Unused answers stay in `answers`.
+
+    A check of an SMS code is the question ``verify-code``; ``sms-codes`` and ``pin`` are those of these paths.
+    """
 
     answers: dict[str, deque[Any]] = field(default_factory=lambda: defaultdict(deque))
     asked: list[tuple[str, str, dict[str, Any] | None]] = field(default_factory=list)
@@ -54,10 +72,24 @@ class ScriptedAccounts:
         @app.post("/v1/verifications")
         async def verify(request: Request) -> Response:
             body = await request.json()
-            self.asked.append(("verify", body["call_id"], body))
+            question = verification(body["secret"]["kind"])
+            self.asked.append((question, body["call_id"], body))
             await asyncio.sleep(self.delay)
-            status, answer = VERIFICATIONS[self._next("verify")]
+            status, answer = VERIFICATIONS[self._next(question)]
             return JSONResponse(answer, status)
+
+        @app.post("/v1/sms-codes")
+        async def send_code(request: Request) -> Response:
+            body = await request.json()
+            self.asked.append(("sms-codes", body["call_id"], body))
+            await asyncio.sleep(self.delay)
+            return _answer(*SMS_CODES[self._next("sms-codes")])
+
+        @app.put("/v1/members/{ref}/pin")
+        async def change(request: Request, ref: str) -> Response:
+            self.asked.append(("pin", request.headers.get("call-id", ""), await request.json()))
+            await asyncio.sleep(self.delay)
+            return _answer(*PASSWORD_CHANGES[self._next("pin")])
 
         @app.get("/v1/members/{ref}/{what}")
         async def read(request: Request, ref: str, what: str) -> Response:
@@ -80,3 +112,12 @@ class ScriptedAccounts:
         if not self.answers[question]:
             raise AssertionError(f"The account service was asked for '{question}' once more than the script says.")
         return self.answers[question].popleft()
+
+
+def verification(secret_kind: str) -> str:
+    """Name the question by what is checked: a password or an SMS code."""
+    return {"pin": "verify", "sms_code": "verify-code"}[secret_kind]
+
+
+def _answer(status: int, answer: dict[str, Any] | None) -> Response:
+    return Response(status_code=status) if answer is None else JSONResponse(answer, status)

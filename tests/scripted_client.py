@@ -2,13 +2,21 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from ivr.accounts import contract
 from ivr.accounts.client import AccountClient, Outage, ReferenceExpired, Refused
 from ivr.accounts.contract import Verified
 from ivr.call import Credential
-from scripted_accounts import EXPIRED, OUTAGE, VERIFICATIONS, ScriptedAccounts
+from scripted_accounts import (
+    EXPIRED,
+    OUTAGE,
+    PASSWORD_CHANGES,
+    SMS_CODES,
+    VERIFICATIONS,
+    ScriptedAccounts,
+    verification,
+)
 
 Record = TypeVar("Record")
 
@@ -23,13 +31,33 @@ class ScriptedClient(AccountClient):
     async def verify(
         self, credential: Credential, secret_kind: str, secret: str, *, call_id: str, region: str | None
     ) -> Verified | Refused:
-        self._accounts.asked.append(("verify", call_id, {"secret": {"value": secret}}))
-        status, answer = VERIFICATIONS[self._accounts._next("verify")]
+        question = verification(secret_kind)
+        body = {"credential": {"kind": credential.kind, "number": credential.number}, "secret": {"value": secret}}
+        self._accounts.asked.append((question, call_id, body))
+        status, answer = VERIFICATIONS[self._accounts._next(question)]
         if status == 200:
             return Verified.model_validate_json(json.dumps(answer))
         if answer["code"] in ("invalid_credentials", "locked"):
             return Refused(locked=status == 423)
         raise Outage(answer["code"])
+
+    async def send_sms_code(self, credential: Credential, *, call_id: str, idempotency_key: str) -> None:
+        body = {"credential": {"kind": credential.kind, "number": credential.number}, "idempotency_key": idempotency_key}
+        self._accounts.asked.append(("sms-codes", call_id, body))
+        status, _ = SMS_CODES[self._accounts._next("sms-codes")]
+        if status not in (202, 429):
+            raise Outage("unavailable")
+
+    async def change_pin(self, ref: str, new_pin: str, *, call_id: str) -> Literal["changed", "weak"]:
+        self._accounts.asked.append(("pin", call_id, {"new_pin": new_pin}))
+        status, problem = PASSWORD_CHANGES[self._accounts._next("pin")]
+        if problem is None:
+            return "changed"
+        if problem["code"] == "reference_expired":
+            raise ReferenceExpired("the member reference has expired")
+        if problem["code"] != "weak_pin":
+            raise Outage(problem["code"])
+        return "weak"
 
     async def _read(self, ref: str, what: str, read: Callable[[bytes], Record], call_id: str) -> Record:
         answer: Any = self._accounts._next(what)

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
 
+from hotline_under_test import AUTH_TOKEN, SECRET_KEY, UnderTest
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
-from hotline_under_test import AUTH_TOKEN, SECRET_KEY, UnderTest
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.say import Say
 from ivr.carrier.verbs import Dial, Gather, Hangup, Redirect, Verb
@@ -188,4 +188,3 @@ def token_at(sid: str, token: str, *, kind: str = "turn", **changes: object) -> 
 
 def verifications(hotline: UnderTest) -> int:
     return sum(question == "verify" for question, _, _ in hotline.accounts.asked)
-

@@ -1,4 +1,4 @@
-"""Calls while Redis is in trouble: valid TwiML throughout, public mode, agents, nobody verified, and back afterwards."""
+"""Calls while Redis is in trouble: valid TwiML throughout, public mode, agents, nobody verified, back afterwards."""
 
 import asyncio
 import os
@@ -12,11 +12,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from redis.asyncio import Redis
-
 from hotline_under_test import UnderTest, serving
-from ivr.embedded import EmbeddedValkey
-from ivr.redis_line import connect
+from redis.asyncio import Redis
 from tampering import (
     BALANCE,
     NUMBER,
@@ -30,6 +27,9 @@ from tampering import (
     verifications,
     words,
 )
+
+from ivr.embedded import EmbeddedValkey
+from ivr.redis_line import connect
 
 BACK_WITHIN_S = 2.0
 

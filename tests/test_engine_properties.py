@@ -1,4 +1,4 @@
-"""The engine under any sequence of events: it never fails, its sessions survive JSON, and every call comes to its end."""
+"""The engine under any sequence of events: it never fails, sessions survive JSON, and every call comes to its end."""
 
 import asyncio
 import json

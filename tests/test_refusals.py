@@ -1,16 +1,12 @@
-"""Failed credentials: counted over calls and workers, given back where they must be, and refused alike, in equal time."""
+"""Failed credentials: counted over calls and workers, given back where they must be, refused alike in equal time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from redis.asyncio import Redis
-
 from hotline_under_test import UnderTest, serving
-from ivr.counters import Counters, Refused
-from ivr.hotline import Deadlines
-from ivr.redis_line import connect
+from redis.asyncio import Redis
 from tampering import (
     BALANCE,
     NUMBER,
@@ -25,6 +21,10 @@ from tampering import (
     verifications,
     words,
 )
+
+from ivr.counters import Counters, Refused
+from ivr.hotline import Deadlines
+from ivr.redis_line import connect
 
 STEP = 0.25
 """The fixed step on which refusals are sent to the callers whose time is taken here."""
@@ -88,7 +88,9 @@ async def test_a_fourth_attempt_in_one_call_asks_nobody(hotline: UnderTest, call
 
 
 async def test_a_success_gives_its_own_attempt_back_and_no_other(hotline: UnderTest, redis: Redis) -> None:
-    hotline.accounts.script({"verify": ["wrong", "wrong", "ok", "wrong", "wrong", "ok", "wrong"], "balance": [BALANCE] * 2})
+    hotline.accounts.script(
+        {"verify": ["wrong", "wrong", "ok", "wrong", "wrong", "ok", "wrong"], "balance": [BALANCE] * 2}
+    )
     failures = 0
     for outcome in (["wrong", "wrong", "ok"], ["wrong", "wrong", "ok"], ["wrong"]):
         async with calling(hotline) as caller:
@@ -107,9 +109,7 @@ async def test_a_success_gives_its_own_attempt_back_and_no_other(hotline: UnderT
 
 
 @pytest.mark.parametrize("outage", ["outage", "bad token"])
-async def test_an_outage_gives_the_attempt_back(
-    hotline: UnderTest, caller: Caller, redis: Redis, outage: str
-) -> None:
+async def test_an_outage_gives_the_attempt_back(hotline: UnderTest, caller: Caller, redis: Redis, outage: str) -> None:
     hotline.accounts.script({"verify": [outage] * 6 + ["ok"], "balance": [BALANCE]})
     await caller.rings()
     for _ in range(6):
@@ -126,7 +126,7 @@ async def test_an_outage_gives_the_attempt_back(
 async def test_a_success_after_two_failures_still_counts_two_at_the_next_gate(
     hotline: UnderTest, caller: Caller
 ) -> None:
-    """The record ends the verification in the very turn of the success: the gate must not count the attempt given back."""
+    """The record ends the verification in the very turn of the success: its gate must not count what was given back."""
     hotline.accounts.script({"verify": ["wrong", "wrong", "ok"], "balance": ["expired"]})
     await caller.to_the_password()
     await caller.keys(PASSWORD)

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from ivr.channels.twilio.form import read_form, read_pairs
 from ivr.channels.twilio.signature import holds, sign

@@ -6,13 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from redis.asyncio import Redis
-
 from hotline_under_test import UnderTest, serving
-from ivr.accounts.client import AccountClient
-from ivr.counters import EPOCH
-from ivr.redis_line import connect
-from ivr.store import CallStore, Claimed, Ended
+from redis.asyncio import Redis
 from tampering import (
     BALANCE,
     NUMBER,
@@ -30,6 +25,11 @@ from tampering import (
     verifications,
     words,
 )
+
+from ivr.accounts.client import AccountClient
+from ivr.counters import EPOCH
+from ivr.redis_line import connect
+from ivr.store import CallStore, Claimed, Ended
 
 MINUTE_MS = 60_000
 
@@ -173,7 +173,7 @@ async def test_an_unknown_call_on_a_later_url_is_greeted(hotline: UnderTest, red
         await one.verified()
         assert one.here is not None
         stolen = await other.go(one.here.next, Digits="9")
-        assert words("main.long") == stolen.said
+        assert stolen.said.startswith(words("main.long"))
         assert (await kept_of(redis, other.sid)).session.member is None
         assert words("identify.ask_number") in (await other.keys("1")).said
 
@@ -353,7 +353,8 @@ async def test_the_claim_of_a_dead_worker_is_told_and_stays_counted(
     assert await caller.again(3, at_once=True) == [told.body] * 3
     assert (await caller.post(here.next, Digits=PASSWORD)).body == told.body
     assert verifications(hotline) == 0
-    assert (await kept_of(redis, caller.sid)).failed == 1
+    kept = await kept_of(redis, caller.sid)
+    assert (kept.failed, kept.session.failed) == (1, 1)
     # Two attempts are left, not three.
     hotline.accounts.script({"verify": ["wrong", "wrong"]})
     assert words("identify.not_verified_agent") in (await caller.keys(PASSWORD)).said
@@ -487,7 +488,7 @@ async def test_a_flow_version_that_nobody_knows_leads_to_the_main_menu(caller: C
     await emptied(redis)
     old = token_at(caller.sid, here.token, version="0" * 32, stack=(("gone", "gone"),), slow=True)
     told = await caller.go(f"/twilio/turn/{old}", Digits="1")
-    assert told.said == words("main.long")
+    assert told.said.startswith(words("main.long"))
     kept = await kept_of(redis, caller.sid)
     assert kept.session.slow
 

@@ -8,14 +8,8 @@ from urllib.parse import urlencode, urlsplit
 import httpx2
 import pytest
 import pytest_asyncio
-from redis.asyncio import Redis
-
 from hotline_under_test import AUTH_TOKEN, UnderTest, serving
-from ivr.carrier.carrier import Carrier
-from ivr.carrier.signing import sign
-from ivr.carrier.webhook import Exchange
-from ivr.redis_line import connect
-from ivr.settings import DEMO_ACCOUNT_SID
+from redis.asyncio import Redis
 from tampering import (
     BALANCE,
     NUMBER,
@@ -31,6 +25,12 @@ from tampering import (
     read,
     words,
 )
+
+from ivr.carrier.carrier import Carrier
+from ivr.carrier.signing import sign
+from ivr.carrier.webhook import Exchange
+from ivr.redis_line import connect
+from ivr.settings import DEMO_ACCOUNT_SID
 
 OTHER_ACCOUNT = "AC" + "f" * 32
 
@@ -169,7 +169,7 @@ async def _raw(hotline: UnderTest, headers: bytes, body: bytes, target: bytes = 
         (b"Host: a b\r\n", b"/twilio/voice"),
         (b"Content-Type: \xff\xff\r\n", b"/twilio/voice"),
         (b"Content-Type: multipart/form-data\r\n", b"/twilio/turn/x"),
-        (b"Content-Type: multipart/form-data; boundary=\"\r\n", b"/twilio/turn/x"),
+        (b'Content-Type: multipart/form-data; boundary="\r\n', b"/twilio/turn/x"),
         (b"Content-Type: application/json; charset=x\r\n", b"/twilio/voice"),
         (b"Content-Encoding: gzip\r\n", b"/twilio/voice"),
         (b"", b"/twilio/voice?%FF=\xff"),
@@ -184,9 +184,7 @@ async def test_odd_requests_are_refused_without_an_error(hotline: UnderTest, hea
     assert answer.split(b" ")[1] in (b"400", b"403", b"404"), answer
 
 
-async def test_a_body_that_never_arrives_is_not_waited_for(
-    hotline: UnderTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_body_that_never_arrives_is_not_waited_for(hotline: UnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ivr.channels.twilio.routes.BODY_SECONDS", 0.2)
     assert (await _raw(hotline, b"Content-Length: 100\r\n", b"a=")).startswith(b"HTTP/1.1 403")
 
@@ -320,12 +318,12 @@ def _as_kind(form: dict[str, str], kind: str) -> tuple[bytes, str]:
     ("content_type", "body"),
     [
         ("application/json", b"[" * 60_000),
-        ("application/json", b"{\"CallSid\": 1}"),
+        ("application/json", b'{"CallSid": 1}'),
         ("application/json", b"\xff{}"),
         ("application/json", b"null"),
         ("multipart/form-data", b"--x\r\n\r\n"),
         ("multipart/form-data; boundary=x", b"--x\r\n" * 10_000),
-        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=\"\xff\"\r\n\r\n\xff\r\n--x--"),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: x; name="\xff"\r\n\r\n\xff\r\n--x--'),
         ("multipart/form-data; boundary=x", b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n" * 500),
         ("multipart/form-data; boundary=x", b"--x\r\n" + b"Content-Disposition: " * 2000 + b"\r\n\r\n"),
         ("application/x-www-form-urlencoded", b""),
@@ -347,10 +345,10 @@ async def test_hostile_bodies_that_are_signed_get_an_answer(caller: Caller, cont
     assert (done.status, done.body) == (204, b"")
 
 
-@pytest.mark.parametrize("sid", ["", "CA", "CA" + "g" * 32, "CA" + "0" * 33, "ca" + "0" * 32, "CA" + "0" * 31 + "\n", "{x}"])
-async def test_a_call_without_a_proper_name_is_sorry_and_leaves_nothing(
-    caller: Caller, redis: Redis, sid: str
-) -> None:
+@pytest.mark.parametrize(
+    "sid", ["", "CA", "CA" + "g" * 32, "CA" + "0" * 33, "ca" + "0" * 32, "CA" + "0" * 31 + "\n", "{x}"]
+)
+async def test_a_call_without_a_proper_name_is_sorry_and_leaves_nothing(caller: Caller, redis: Redis, sid: str) -> None:
     before = await everything(redis)
     caller.sid = sid
     assert (await caller.rings()).hangs_up

@@ -9,12 +9,15 @@ from ivr.entries import ENTRY_OUTCOMES, ENTRY_WRONGS
 from ivr.library import Library
 from ivr.lint import (
     rules_calls,
+    rules_days,
     rules_hotlines,
     rules_keys,
+    rules_lists,
     rules_members,
     rules_names,
     rules_outcomes,
     rules_wording,
+    rules_written,
 )
 from ivr.lint.plan import Found, Plan, Promise
 from ivr.problems import Problem
@@ -40,6 +43,18 @@ FILE_RULES: Final[tuple[Rule, ...]] = (
     rules_calls.endless_nesting,
     rules_members.secret_goes_astray,
     rules_members.lookup_without_secret,
+    rules_lists.silent_say,
+    rules_lists.list_unsaid,
+    rules_lists.rows_without_list,
+    rules_days.days_out_of_order,
+    rules_days.long_announcement,
+    rules_days.announcements_out_of_place,
+    rules_written.undeclared_term,
+    rules_written.unknown_term,
+    rules_written.text_of_nothing,
+    rules_written.text_with_other_facts,
+    rules_written.text_spoken,
+    rules_written.link_in_text,
     rules_hotlines.language_without_prompts,
     rules_hotlines.hotline_text_missing,
     rules_hotlines.prompt_of_some_languages,
@@ -82,10 +97,13 @@ CALL_RULES: Final[tuple[Rule, ...]] = (
     rules_calls.again_in_entry,
     rules_members.personal_before_verification,
     rules_members.unknown_fact,
+    rules_days.offer_key_taken,
+    rules_days.announcements_unsaid,
     rules_hotlines.hours_of_nobody,
     rules_keys.language_key_unnamed,
     rules_keys.dead_key,
     rules_keys.unspoken_key,
+    rules_keys.other_keys_for_seniors,
     rules_keys.late_key,
     rules_keys.wrong_count,
 )

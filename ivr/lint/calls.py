@@ -93,7 +93,7 @@ class Calls:
         return None
 
     def key(self, stack: Stack, node: MenuNode, key: str) -> Stack | None:
-        """Give where a key leads in a menu; None where it is a wrong key."""
+        """Give where a key leads in a menu on a day without offers; None where it is a wrong key."""
         own = node.target(key) or node.any
         return self._at(stack, len(stack), own) if own else self.inherited(stack, key)
 
@@ -148,6 +148,8 @@ class Calls:
                 for key in get_args(Key):
                     led = self.key(stack, node, key)
                     yield Edge("key", key if led else "wrong", stack, led or stack)
+                for offer in node.offers:
+                    yield Edge("key", offer.key, stack, self._at(stack, len(stack), offer.to))
                 yield Edge("key", "silence", stack, here(node.silent) if node.silent else stack)
                 yield from self._lost_edge(stack)
             case CollectNode():

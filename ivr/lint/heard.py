@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ivr.flow import LANGUAGE_KEYS, CallNode, CollectNode, HangupNode, LookupNode, MenuNode, ReturnNode, SayNode
+from ivr.flow import (
+    ANNOUNCEMENTS,
+    LANGUAGE_KEYS,
+    CallNode,
+    CollectNode,
+    HangupNode,
+    LookupNode,
+    MenuNode,
+    ReturnNode,
+    SayNode,
+)
 from ivr.lint.calls import Stack
 from ivr.lint.plan import Plan
 from ivr.prompts import Segment
@@ -47,6 +57,18 @@ def heard(plan: Plan, prompts: tuple[str, ...], ear: Ear) -> Iterator[Heard]:
             if segment.lang == ear.lang or segment.lang in ear.offered:
                 path: Path = (prompt_id, place) if (prompt_id, place) in file.values else (prompt_id,)
                 yield Heard(ear.lang, prompt_id, segment, path)
+
+
+def of_a_day(plan: Plan, stack: Stack, prompts: tuple[str, ...]) -> tuple[str, ...]:
+    """Put announcements where a menu has their place: all those of the hotline that has the most."""
+    if ANNOUNCEMENTS not in prompts:
+        return prompts
+    most: tuple[str, ...] = ()
+    for hotline in plan.library.hotlines.hotlines.values():
+        if hotline.flow == stack[0][0] and len(hotline.announcements) > len(most):
+            most = tuple(one.say for one in hotline.announcements)
+    place = prompts.index(ANNOUNCEMENTS)
+    return (*prompts[:place], *most, *prompts[place + 1 :])
 
 
 def takes(plan: Plan, stack: Stack, node: MenuNode, key: str, ear: Ear) -> bool:
@@ -98,7 +120,7 @@ def first_menus(plan: Plan, start: Stack) -> Iterator[tuple[Stack, MenuNode, tup
         seen.add(stack)
         node = plan.calls.node(stack)
         if isinstance(node, MenuNode):
-            yield stack, node, (*prompts, *node.say)
+            yield stack, node, (*prompts, *of_a_day(plan, stack, node.say))
             continue
         so_far = (*prompts, *node.say) if isinstance(node, SayNode) else prompts
         waiting += [(edge.target, so_far) for edge in plan.calls.edges.get(stack, ()) if edge.way in ("walk", "answer")]

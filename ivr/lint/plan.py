@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
 from ivr.flow import (
+    ANNOUNCEMENTS,
+    Announcement,
     CallNode,
     CollectNode,
     Flow,
@@ -18,12 +20,15 @@ from ivr.flow import (
 )
 from ivr.library import HOTLINES, Library
 from ivr.lint.calls import Calls
-from ivr.prompts import Prompt, Segment
+from ivr.prompts import TERM, Prompt, Segment
 from ivr.speech import LANGUAGES
 from ivr.yamlfile import Path
 
 HOTLINE_FACTS: Final = frozenset({"hotline", "hours"})
 """Facts that every prompt of a hotline may say, from hotlines.yaml."""
+
+WRITTEN: Final = "text."
+"""What the id of a text message begins with; the id of the prompt that it is about follows."""
 
 
 class Promise(Protocol):
@@ -110,6 +115,19 @@ class Plan:
     def known_prompts(self) -> frozenset[str]:
         return frozenset(name for catalog in self.library.catalogs.values() for name in catalog.prompts)
 
+    @cached_property
+    def terms(self) -> dict[str, set[str]]:
+        """Give the facts that any prompt says by their terms, with the prompts that they can be."""
+        facts = {
+            name
+            for catalog in self.library.catalogs.values()
+            for prompt in catalog.prompts.values()
+            for name, kind in prompt.variables
+            if kind == TERM
+        }
+        promises = self.declared.values()
+        return {fact: {one for promise in promises for one in promise.terms.get(fact, ())} for fact in facts}
+
     # --- where things stand ---
 
     def in_flow(self, flow: str, path: Path, message: str, remedy: str = "", *, key: bool = False) -> Found:
@@ -145,17 +163,48 @@ class Plan:
 
     def prompts_of(self, node_name: str, node: Node) -> Iterator[Spoken]:
         """Give every prompt that a node names."""
-        for field in ("say", "repeat", "help", "kept"):
+        for field in ("say", "repeat", "senior", "help", "kept"):
             for place, prompt in enumerate(getattr(node, field, ())):
-                yield Spoken(("nodes", node_name, field, place), node_name, field, prompt)
-        if isinstance(node, CollectNode):
-            for reason, prompt in node.wrong.items():
-                yield Spoken(("nodes", node_name, "wrong", reason), node_name, "wrong", prompt)
+                if prompt != ANNOUNCEMENTS:
+                    yield Spoken(("nodes", node_name, field, place), node_name, field, prompt)
+        match node:
+            case CollectNode():
+                for reason, prompt in node.wrong.items():
+                    yield Spoken(("nodes", node_name, "wrong", reason), node_name, "wrong", prompt)
+            case SayNode():
+                for kind, prompt in node.rows.items():
+                    yield Spoken(("nodes", node_name, "rows", kind), node_name, "rows", prompt)
+            case MenuNode():
+                for place, offer in enumerate(node.offers):
+                    yield Spoken(("nodes", node_name, "offers", place, "say"), node_name, "offers", offer.say)
 
-    def voices(self, *langs: str) -> Iterator[Voice]:
-        """Give every text of every catalog that is spoken in one of these languages (all, if none is named)."""
+    def announcements(self) -> Iterator[tuple[str, Path, Announcement]]:
+        """Give every announcement of every hotline: the hotline's name, and where the announcement stands."""
+        for name, hotline in self.library.hotlines.hotlines.items():
+            for place, announcement in enumerate(hotline.announcements):
+                yield name, ("hotlines", name, "announcements", place), announcement
+
+    def rows_of(self, node: LookupNode, outcome: str) -> Mapping[str, frozenset[str]]:
+        """Give the kinds of entries that an outcome brings, with the facts of each; none where it brings no list."""
+        promise = self.declared.get(node.call)
+        return promise.rows.get(outcome, {}) if promise else {}
+
+    def rows_into(self, flow: Flow, say: str) -> Iterator[Mapping[str, frozenset[str]]]:
+        """Give the lists that lookups bring to a say node."""
+        for node in flow.nodes.values():
+            if isinstance(node, LookupNode):
+                lists = (self.rows_of(node, outcome) for outcome, target in node.outcomes.items() if target == say)
+                yield from (rows for rows in lists if rows)
+
+    def voices(self, *langs: str, written: bool = False) -> Iterator[Voice]:
+        """Give every text of every catalog that is spoken in one of these languages (all, if none is named).
+
+        Text messages, which nobody speaks, are among them only where ``written``.
+        """
         for catalog in self.library.catalogs.values():
             for prompt in catalog.prompts.values():
+                if prompt.id.startswith(WRITTEN) and not written:
+                    continue
                 file = self.library.files[f"prompts/{catalog.lang}.yaml"]
                 for place, segment in enumerate(prompt.segments):
                     if not langs or segment.lang in langs:
@@ -180,6 +229,9 @@ def targets(flow: Flow) -> Iterator[Target]:
                     yield Target((*here, "keys", key), f"key {key} of menu '{node_name}' leads", name, by_key=True)
                 if node.any:
                     yield Target((*here, "any"), f"any other key in menu '{node_name}' leads", node.any, by_key=True)
+                for place, offer in enumerate(node.offers):
+                    what = f"key {offer.key} of menu '{node_name}' leads for some days"
+                    yield Target((*here, "offers", place, "to"), what, offer.to, by_key=True)
                 if node.silent:
                     yield Target((*here, "silent"), f"a silence in menu '{node_name}' leads", node.silent)
             case CollectNode() | LookupNode() | TransferNode():

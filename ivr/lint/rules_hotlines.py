@@ -50,8 +50,10 @@ def hours_of_nobody(plan: Plan) -> Iterator[Found]:
             for spoken in plan.prompts_of(stack[-1][1], plan.calls.node(stack))
         }
         for name in hotlines:
-            if said & says_hours and "general" not in plan.library.hotlines.hotlines[name].agents:
-                prompts = listed(sorted(said & says_hours))
+            hotline = plan.library.hotlines.hotlines[name]
+            saying = says_hours & (said | {announcement.say for announcement in hotline.announcements})
+            if saying and "general" not in hotline.agents:
+                prompts = listed(sorted(saying))
                 message = f"Hotline '{name}' has no agent group 'general', but says its hours in {prompts}."
                 yield plan.in_hotlines(("hotlines", name), message, "Write the group with its hours.", key=True)
 

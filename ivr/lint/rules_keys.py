@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Final
 
-from ivr.flow import LANGUAGE_KEYS, CollectNode, MenuNode
+from ivr.flow import ANNOUNCEMENTS, LANGUAGE_KEYS, CollectNode, MenuNode
 from ivr.lint.calls import Stack
-from ivr.lint.heard import Ear, Heard, ears, first_menus, heard, listener, takes, why_dead
+from ivr.lint.heard import Ear, Heard, ears, first_menus, heard, listener, of_a_day, takes, why_dead
 from ivr.lint.plan import Found, Plan
 from ivr.lint.spoken import CHARACTERS_A_SECOND, characters, key_before_option, keys_named
 from ivr.problems import listed
+from ivr.yamlfile import Path
 
 LATEST: Final = {"0": 10, "1": 20}
 """Seconds within which a key is named in the main menu, at slow pace."""
@@ -42,9 +43,14 @@ def language_key_taken(plan: Plan) -> Iterator[Found]:
             message = f"Flow '{flow.flow}' uses key {key}, which switches the language."
             yield plan.in_flow(flow.flow, ("keys", key), message, remedy, key=True)
         for name, node in flow.nodes.items():
-            for key in sorted(LANGUAGE_SWITCHES & set(node.keys)) if isinstance(node, MenuNode) else ():
-                message = f"Menu '{name}' of flow '{flow.flow}' uses key {key}, which switches the language."
-                yield plan.in_flow(flow.flow, ("nodes", name, "keys", key), message, remedy, key=True)
+            if not isinstance(node, MenuNode):
+                continue
+            used: list[tuple[str, Path]] = [(key, ("nodes", name, "keys", key)) for key in node.keys]
+            used += [(one.key, ("nodes", name, "offers", place)) for place, one in enumerate(node.offers)]
+            for key, path in used:
+                if key in LANGUAGE_SWITCHES:
+                    message = f"Menu '{name}' of flow '{flow.flow}' uses key {key}, which switches the language."
+                    yield plan.in_flow(flow.flow, path, message, remedy, key=True)
 
 
 def language_key_unnamed(plan: Plan) -> Iterator[Found]:
@@ -105,6 +111,33 @@ def unspoken_key(plan: Plan) -> Iterator[Found]:
                         f"Name it in {listed(node.say, nothing='a prompt')}, or take it out.",
                         key=True,
                     )
+            for place, offer in enumerate(node.offers):
+                named = {mention.key for one in heard(plan, (offer.say,), ear) for mention in keys_named(one.segment)}
+                if offer.key not in named and (flow, name, f"offer {place}") not in told:
+                    told.add((flow, name, f"offer {place}"))
+                    message = f"Menu '{name}' offers '{offer.say}', which does not name key {offer.key} ({ear.lang})."
+                    yield plan.in_flow(flow, ("nodes", name, "offers", place), message, "Name its key there.")
+
+
+def other_keys_for_seniors(plan: Plan) -> Iterator[Found]:
+    """Callers of 60 and over hear a menu in another order; its options and keys are those that everybody has."""
+    told: set[tuple[str, str]] = set()
+    for stack, node in plan.calls.listening():
+        if not isinstance(node, MenuNode) or not node.senior or stack[-1] in told:
+            continue
+        flow, name = stack[-1]
+        for ear in ears(plan, stack):
+            all_, seniors = (
+                {mention.key for one in heard(plan, prompts, ear) for mention in keys_named(one.segment)}
+                for prompts in (node.say, node.senior)
+            )
+            if all_ != seniors and stack[-1] not in told:
+                told.add(stack[-1])
+                message = (
+                    f"What seniors hear in menu '{name}' of flow '{flow}' names {_keys(seniors)}, "
+                    f"but what all others hear names {_keys(all_)} ({ear.lang})."
+                )
+                yield plan.in_flow(flow, ("nodes", name, "senior"), message, "Name the same keys in both.", key=True)
 
 
 def late_key(plan: Plan) -> Iterator[Found]:
@@ -114,7 +147,9 @@ def late_key(plan: Plan) -> Iterator[Found]:
         for stack, node, prompts in first_menus(plan, start):
             for ear in ears(plan, stack):
                 for key, latest in LATEST.items():
-                    found = _late(plan, prompts, ear, key, latest) if takes(plan, stack, node, key, ear) else None
+                    own = tuple(prompt for prompt in node.say if prompt != ANNOUNCEMENTS)
+                    late = takes(plan, stack, node, key, ear) and own
+                    found = _late(plan, prompts, own[-1], ear, key, latest) if late else None
                     if found and (ear.lang, key) not in told:
                         told.add((ear.lang, key))
                         yield found
@@ -127,7 +162,8 @@ def wrong_count(plan: Plan) -> Iterator[Found]:
         if not isinstance(node, MenuNode):
             continue
         options = sum(1 for key in node.keys if key in "123456")
-        for one in (one for ear in ears(plan, stack) for one in heard(plan, (*node.say, *node.repeat), ear)):
+        prompts = (*node.say, *node.repeat, *node.senior)
+        for one in (one for ear in ears(plan, stack) for one in heard(plan, prompts, ear)):
             match = _COUNT.search(one.segment.text)
             if match is None or (one.lang, one.prompt) in told:
                 continue
@@ -135,6 +171,9 @@ def wrong_count(plan: Plan) -> Iterator[Found]:
             count = _COUNTED.get(match[1], MAX_COUNTED + 1)
             if count > MAX_COUNTED:
                 message = f"The prompt '{one.prompt}' says '{match[0]}'; only up to six options are counted."
+                yield plan.in_catalog(one.lang, one.path, message, "Leave the count out.")
+            elif node.offers:
+                message = f"The prompt '{one.prompt}' says '{match[0]}', but menu '{stack[-1][1]}' also has offers."
                 yield plan.in_catalog(one.lang, one.path, message, "Leave the count out.")
             elif count != options:
                 message = f"The prompt '{one.prompt}' says '{match[0]}', but menu '{stack[-1][1]}' has {options}."
@@ -152,10 +191,20 @@ def _keys_told(plan: Plan, stack: Stack, ear: Ear) -> Iterator[tuple[Heard, str]
                 parts = isinstance(node, CollectNode) and "parts" in node.outcomes and spoken.field == "help"
                 if parts and mention.key == "1" and following is not None and following.key == "#":
                     continue
+                # An offer is said on the days on which its key works.
+                offers = node.offers if isinstance(node, MenuNode) else ()
+                if spoken.field == "offers" and mention.key == offers[int(spoken.path[3])].key:
+                    continue
                 yield one, mention.key
+    for prompt in of_a_day(plan, stack, (ANNOUNCEMENTS,)) if ANNOUNCEMENTS in getattr(node, "say", ()) else ():
+        yield from ((one, mention.key) for one in heard(plan, (prompt,), ear) for mention in keys_named(one.segment))
 
 
-def _late(plan: Plan, prompts: tuple[str, ...], ear: Ear, key: str, latest: int) -> Found | None:
+def _keys(keys: set[str]) -> str:
+    return f"key{'' if len(keys) == 1 else 's'} {listed(sorted(keys))}" if keys else "no key"
+
+
+def _late(plan: Plan, prompts: tuple[str, ...], last: str, ear: Ear, key: str, latest: int) -> Found | None:
     """Tell whether a key is named too late, or not at all, in what is heard up to the end of a menu."""
     names = [hotline.facts(ear.lang)["hotline"] for hotline in plan.library.hotlines.hotlines.values()]
     longest = max(names, key=characters)
@@ -172,7 +221,5 @@ def _late(plan: Plan, prompts: tuple[str, ...], ear: Ear, key: str, latest: int)
                 )
                 return plan.in_catalog(one.lang, one.path, message, "Say it earlier, or shorten what comes before.")
         so_far += characters(one.segment.text.replace(_NAME, longest))
-    if not prompts:
-        return None
     message = f"The main menu does not name key {key}."
-    return plan.in_catalog(ear.lang, (prompts[-1],), message, f"Name it within {latest} seconds.", key=True)
+    return plan.in_catalog(ear.lang, (last,), message, f"Name it within {latest} seconds.", key=True)

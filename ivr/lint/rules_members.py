@@ -73,7 +73,9 @@ def unknown_fact(plan: Plan) -> Iterator[Found]:
         node = plan.calls.node(stack)
         for spoken in plan.prompts_of(name, node):
             known = HOTLINE_FACTS | knowledge[0]
-            if spoken.field in ("wrong", "help", "kept"):
+            if spoken.field == "rows":
+                known |= _row_facts(plan, flow, name, str(spoken.path[-1]))
+            elif spoken.field in ("wrong", "help", "kept"):
                 known = HOTLINE_FACTS | at_the_next_key(knowledge) | TOLD_FACTS
             for fact in sorted(_needed(plan, spoken.prompt) - known):
                 if (flow, spoken, fact) not in told:
@@ -85,6 +87,16 @@ def unknown_fact(plan: Plan) -> Iterator[Found]:
                         f"but not every way here brings it.",
                         _who_brings(plan, node, fact),
                     )
+    for name, path, announcement in plan.announcements():
+        if needed := _needed(plan, announcement.say) - HOTLINE_FACTS:
+            message = f"Hotline '{name}' announces '{announcement.say}', which needs {listed(sorted(needed))}."
+            yield plan.in_hotlines((*path, "say"), message, "An announcement is for every caller: take it out.")
+
+
+def _row_facts(plan: Plan, flow: str, say: str, kind: str) -> frozenset[str]:
+    """Give the facts that each entry of a kind has, by every list that comes to a say node."""
+    lists = [rows.get(kind, frozenset()) for rows in plan.rows_into(plan.library.flows[flow], say)]
+    return frozenset.intersection(*lists) if lists else frozenset()
 
 
 def _needed(plan: Plan, prompt: str) -> set[str]:
@@ -101,7 +113,7 @@ def _who_brings(plan: Plan, node: Node, fact: str) -> str:
         f"{name} ({outcome})"
         for name, promise in plan.declared.items()
         for outcome, facts in promise.outcomes.items()
-        if fact in facts
+        if fact in facts.union(*promise.rows.get(outcome, {}).values())
     )
     if not bringing:
         return "No lookup brings this fact; take it out of the prompt."

@@ -1,10 +1,13 @@
 """Rules about names: every node, prompt, lookup, flow and agent group that a file names exists."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from ivr.flow import AGAIN, CallNode, LookupNode, TransferNode
-from ivr.lint.plan import Found, Plan, targets
+from ivr.lint.plan import WRITTEN, Found, Plan, targets
 from ivr.problems import did_you_mean, listed
+
+_WRITE_IT: Final = "Write the prompt in every prompt file, or name one that is there."
 
 
 def unknown_node(plan: Plan) -> Iterator[Found]:
@@ -41,8 +44,13 @@ def unknown_prompt(plan: Plan) -> Iterator[Found]:
                     flow.flow,
                     spoken.path,
                     f"{_sentence(node.kind)} '{name}' says '{spoken.prompt}', which no prompt file has.{near}",
-                    "Write the prompt in every prompt file, or name one that is there.",
+                    _WRITE_IT,
                 )
+    for name, path, announcement in plan.announcements():
+        if announcement.say not in plan.known_prompts:
+            near = did_you_mean(announcement.say, plan.known_prompts)
+            message = f"Hotline '{name}' announces '{announcement.say}', which no prompt file has.{near}"
+            yield plan.in_hotlines((*path, "say"), message, _WRITE_IT)
 
 
 def unknown_lookup(plan: Plan) -> Iterator[Found]:
@@ -111,9 +119,11 @@ def missing_phrase(plan: Plan) -> Iterator[Found]:
 def unused_prompt(plan: Plan) -> Iterator[Found]:
     """A prompt that nothing says is a sentence that somebody changes in vain."""
     used = {spoken.prompt for _, name, node in plan.nodes() for spoken in plan.prompts_of(name, node)}
+    used |= {announcement.say for _, _, announcement in plan.announcements()}
+    used.update(plan.phrases, *plan.terms.values())
     for lang, catalog in plan.library.catalogs.items():
         for prompt in catalog.prompts:
-            if prompt not in used and prompt not in plan.phrases:
+            if prompt not in used and not prompt.startswith(WRITTEN):
                 message = f"No flow says the prompt '{prompt}'."
                 yield plan.in_catalog(lang, (prompt,), message, "Take it out, or say it in a flow.", key=True)
 

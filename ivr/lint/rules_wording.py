@@ -57,7 +57,7 @@ def figures(plan: Plan) -> Iterator[Found]:
 
 def invisible_characters(plan: Plan) -> Iterator[Found]:
     """A character that cannot be seen breaks what is sent to the carrier, or makes the voice stumble."""
-    for voice in plan.voices():
+    for voice in plan.voices(written=True):
         if found := _invisible("".join(literals(voice.segment))):
             message = f"The prompt '{voice.prompt.id}' has the invisible character {found}."
             yield plan.in_catalog(voice.lang, voice.path, message, "Delete it.")
@@ -75,8 +75,8 @@ def long_utterance(plan: Plan) -> Iterator[Found]:
 
 
 def unit_twice(plan: Plan) -> Iterator[Found]:
-    """A variable says its unit itself, so a unit in the text is heard twice: 十二元元."""
-    for voice in plan.voices():
+    """A variable says its unit itself, so a unit in the text is heard, or read, twice: 十二元元."""
+    for voice in plan.voices(written=True):
         for variable, after in _variables(voice.segment):
             unit = _unit(variable, after, voice.segment.lang)
             if unit:

@@ -22,7 +22,9 @@ _CHINESE = re.compile(rf"[按撳](?:([{_CHINESE_KEYS}])(?![下个個位十百])|
 
 _ENGLISH_KEYS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _ENGLISH_NAMES = rf"(?:the )?(?:({'|'.join(_ENGLISH_KEYS)})|(pound|hash)|(star))(?: key)?"
-_ENGLISH = re.compile(rf"\bpress {_ENGLISH_NAMES}\b|(?:, (?:then )?|\band then ){_ENGLISH_NAMES}(?=[.;!?]|$)", re.IGNORECASE)
+_ENGLISH = re.compile(
+    rf"\bpress {_ENGLISH_NAMES}\b|(?:, (?:then )?|\band then ){_ENGLISH_NAMES}(?=[.;!?]|$)", re.IGNORECASE
+)
 
 _SENTENCE_END = re.compile(r"[。；！？.;!?]")
 _NOTHING = re.compile(r"[\s，,、请請唔該再]*|(?:please|then|and|or|,|\s)*", re.IGNORECASE)

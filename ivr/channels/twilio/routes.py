@@ -91,9 +91,9 @@ def voice_router(hotline: Hotline, gate: Gate) -> APIRouter:
             if sid is None:
                 return _twiml(_sorry(hotline, again))
             if form.completed:
-                await hotline.ended(sid)
+                await hotline.ended(_call(form, sid))
                 return _twiml(HANG_UP)
-            return _twiml(await make(form, Call(sid, form.party("To"))))
+            return _twiml(await make(form, _call(form, sid)))
         except Exception:
             log.exception("A webhook of the carrier could not be answered as it should.")
             return _twiml(_sorry(hotline))
@@ -125,7 +125,7 @@ def voice_router(hotline: Hotline, gate: Gate) -> APIRouter:
             return Response(status_code=403)
         try:
             if form.completed and form.call_sid is not None:
-                await hotline.ended(form.call_sid)
+                await hotline.ended(_call(form, form.call_sid))
         except Exception:
             log.exception("A status callback of the carrier could not be noted.")
         return Response(status_code=204)
@@ -136,6 +136,10 @@ def voice_router(hotline: Hotline, gate: Gate) -> APIRouter:
 def failed_token(form: Form) -> str:
     """Give the token of the URL that failed, where the carrier tells it."""
     return form.values.get("ErrorUrl", "").partition("#")[0].rpartition("/")[2]
+
+
+def _call(form: Form, sid: str) -> Call:
+    return Call(sid, form.party("To"), form.party("From"))
 
 
 def _twiml(document: bytes) -> Response:

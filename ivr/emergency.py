@@ -1,0 +1,82 @@
+"""The emergency announcement: one line a language in a file of its own, heard first by every new call.
+
+It stands outside the flow version: the file is read again when it changes, without a restart, and calls that are under
+way are not touched.
+"""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from ivr.call import Utterance
+from ivr.library import EMERGENCY
+from ivr.speech import LANGUAGES
+from ivr.yamlfile import read
+
+LOOK_SECONDS = 2.0
+"""How often the file is looked at."""
+
+LONGEST = 200
+
+log = logging.getLogger(__name__)
+
+
+class Emergency:
+    """What the file says now. A file that cannot be read leaves what it said before in force, and says so once."""
+
+    def __init__(self, flows_dir: Path) -> None:
+        self._path = flows_dir / EMERGENCY
+        self._seen: tuple[int, int] | None = None
+        self._lines: dict[str, str] = {}
+
+    def say(self, lang: str, *, slow: bool = False) -> tuple[Utterance, ...]:
+        """Give the announcement in a language; nothing where there is none."""
+        line = self._lines.get(lang)
+        return () if line is None else (Utterance("emergency", lang, line, slow),)
+
+    def look(self) -> None:
+        """Read the file where it has changed since the last look. Blocks: call it in a thread."""
+        try:
+            found = self._path.stat()
+            seen = (found.st_mtime_ns, found.st_size)
+            if seen == self._seen:
+                return
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            self._seen, self._lines = None, {}
+            return
+        except OSError as error:
+            log.warning("%s cannot be read (%s); the announcement stays as it was.", EMERGENCY, error.strerror)
+            return
+        self._seen = seen
+        lines, faults = _lines(data)
+        if faults:
+            log.error("%s is wrong, the announcement stays as it was: %s", EMERGENCY, " ".join(faults))
+            return
+        self._lines = lines
+        log.info("%s: %s", EMERGENCY, "is spoken from now on." if lines else "is silent from now on.")
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.to_thread(self.look)
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def _lines(data: bytes) -> tuple[dict[str, str], list[str]]:
+    if not any(line.strip() and not line.lstrip().startswith(b"#") for line in data.splitlines()):
+        return {}, []  # an empty file, or one with nothing but comments
+    file, problems = read(EMERGENCY, data)
+    if file is None or problems:
+        return {}, [problem.message for problem in problems]
+    if not isinstance(file.value, dict):
+        return {}, ["Expected lines such as 'zh: 今天停电，人工服务暂停。'."]
+    faults = []
+    for lang, text in file.value.items():
+        if lang not in LANGUAGES:
+            faults.append(f"'{lang}' is no language; expected {', '.join(LANGUAGES)}.")
+        elif not isinstance(text, str) or not 0 < len(text) <= LONGEST:
+            faults.append(f"The line of '{lang}' must be text of 1 to {LONGEST} characters.")
+        elif any(sign in text for sign in "0123456789¥%") or not text.isprintable():
+            faults.append(f"The line of '{lang}' must have words for figures, and no control characters.")
+    return dict(file.value), faults
