@@ -1,7 +1,8 @@
 """The `ivr` command: how each command is called, and how a wrong call is answered."""
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -27,9 +28,25 @@ app = typer.Typer(
 counters = typer.Typer(help="The counters that keep passwords from being tried out.", rich_markup_mode=None)
 account = typer.Typer(help="The account service: check your own, or start the reference one.", rich_markup_mode=None)
 app.add_typer(counters, name="counters")
-app.add_typer(account, name="account", hidden=True)
+app.add_typer(account, name="account")
+
+
+def _whole(smallest: int, largest: int) -> Callable[[int | str], int]:
+    """Give what reads an option's whole number, and tells in our words where it is none."""
+
+    def read(given: int | str) -> int:
+        text = str(given)
+        if re.fullmatch(r"[0-9]{1,5}", text) and smallest <= int(text) <= largest:
+            return int(text)
+        raise typer.BadParameter(f"expected a whole number from {smallest} to {largest}, not {text}.")
+
+    return read
+
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is every address.", metavar="ADDRESS")]
+Port = Annotated[
+    int, typer.Option(parser=_whole(0, 65535), help="Port to listen on; 0 takes a free one.", metavar="NUMBER")
+]
 
 
 @app.callback()
@@ -43,8 +60,10 @@ def ivr(context: typer.Context) -> int:
 @app.command()
 def serve(
     host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer calls.")] = 1,
+    port: Port = 8000,
+    workers: Annotated[
+        int, typer.Option(parser=_whole(1, 64), help="Processes that answer calls, 1 to 64.", metavar="NUMBER")
+    ] = 1,
 ) -> int:
     """Start the hotline.
 
@@ -138,11 +157,14 @@ def counters_confirm() -> int:
 @account.command("serve")
 def account_serve(
     host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8001,
+    port: Port = 8001,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     life_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> int:
-    """Start the reference account service alone, with its data in the data folder."""
+    """Start the reference account service alone, with sample members.
+
+    It keeps them in the database of IVR_DATABASE_URL, else in the data folder.
+    """
     from ivr.commands import serving
 
     return serving.account_serve(fd, life_fd, host, port)

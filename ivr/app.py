@@ -75,6 +75,7 @@ def create_app(
         desk=desk,
         dropped=DroppedCalls(redis, seals),
         emergency=emergency,
+        metrics=metrics,
         write=page_writer(settings.public_url),
         hang_up=HANG_UP,
         refusal_step=settings.refusal_step,
@@ -89,7 +90,7 @@ def create_app(
         app.state.started = True
         yield
         watching.cancel()
-        await hotline.drain(DRAIN_SECONDS)
+        await hotline.works.drain(DRAIN_SECONDS)
         await accounts.close()
         await redis.aclose()
 
@@ -101,7 +102,7 @@ def create_app(
         account_sid=settings.twilio_account_sid,
         auth_tokens=settings.auth_tokens,
     )
-    app.include_router(voice_router(hotline, gate))
+    app.include_router(voice_router(hotline, gate, metrics))
 
     @app.get("/healthz")
     async def healthz() -> Response:

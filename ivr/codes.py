@@ -20,6 +20,7 @@ async def send_code(inquiry: Inquiry) -> Answered:
         return Answered("closed")
     if session.codes >= CODES_PER_CALL:
         return Answered("enough")
+    account = account_of(session.credential)
     key = f"{inquiry.call}-code-{session.codes}"
     sent = Answered("sent", changes=Changes(codes=session.codes + 1))
     try:
@@ -27,7 +28,7 @@ async def send_code(inquiry: Inquiry) -> Answered:
             return Answered("closed")
         reserved = await desk.counters.reserve(
             "code",
-            account_of(session.credential),
+            account,
             limit=CODES_PER_ACCOUNT_A_DAY,
             window_s=DAY_SECONDS,
             reservation=key,
@@ -37,7 +38,7 @@ async def send_code(inquiry: Inquiry) -> Answered:
             return sent
         async with asyncio.timeout_at(inquiry.until):
             await desk.accounts.send_sms_code(
-                session.credential, call_id=inquiry.call, idempotency_key=desk.seals.name("code", key)
+                session.credential, call_id=inquiry.call, idempotency_key=desk.seals.name("code", f"{key}-{account}")
             )
     except StoreAway:
         return Answered("closed")

@@ -114,11 +114,13 @@ class CollectNode(_Model):
 class LookupNode(_Model):
     """Asks a named lookup; every outcome that the lookup declares leads to a node.
 
-    `keep`: what was heard before stays what key 9 gives again (a text message does not replace the answer).
+    `keep`: what was heard before stays what key 9 gives again (a text message does not replace the answer). `give`
+    sets facts before the lookup is asked: the city that this key stands for.
     """
 
     kind: Literal["lookup"]
     call: Name
+    give: dict[Name, Name] = {}
     keep: bool = False
     outcomes: dict[Name, Name]
 

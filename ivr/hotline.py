@@ -18,7 +18,9 @@ from ivr.emergency import Emergency
 from ivr.inquiry import Desk
 from ivr.library import Library
 from ivr.lookups import DECLARED
+from ivr.metrics import Metrics
 from ivr.pages import Call, Page, Pages
+from ivr.public_mode import PublicMode
 from ivr.seals import Position, Seals, position_of
 from ivr.stepping import Deadlines, Stepping, Worked
 from ivr.store import Busy, CallStore, Claimed, Ended, Kept, Lost, Spent, StoreAway
@@ -58,6 +60,7 @@ class Hotline:
         desk: Desk,
         dropped: DroppedCalls,
         emergency: Emergency,
+        metrics: Metrics,
         write: Callable[[Page], bytes],
         hang_up: bytes,
         refusal_step: float = 1.5,
@@ -65,17 +68,16 @@ class Hotline:
         deadlines: Deadlines | None = None,
     ) -> None:
         self.deadlines = deadlines or Deadlines()
-        self.stepping = Stepping(library, desk, emergency, refusal_step=refusal_step, work_seconds=self.deadlines.work)
+        self.stepping = Stepping(
+            library, desk, emergency, metrics, refusal_step=refusal_step, work_seconds=self.deadlines.work
+        )
         self.store = store
         self.dropped = dropped
+        self.metrics = metrics
         self.pages = Pages(seals, write)
         self.hang_up = hang_up
+        self.public = PublicMode(self.stepping, self.pages, hang_up)
         self.works = Works(worker)
-
-    @property
-    def library(self) -> Library:
-        """What calls are answered from."""
-        return self.stepping.library
 
     # --- what a channel calls ---
 
@@ -86,7 +88,7 @@ class Hotline:
             kept = await self.store.load(call.sid)
             return self._over(kept, 0) if isinstance(kept, Ended) else await self._stand(call, kept, arrived)
         except StoreAway:
-            return await self._without_store(call, None, Started())
+            return await self.public.answer(call, None, Started())
 
     async def turn(self, call: Call, token: str, event: Event) -> bytes:
         """Answer the webhook of a turn: a step where this turn is awaited, the last reply where it is not."""
@@ -94,7 +96,7 @@ class Hotline:
         try:
             return await self._turn(call, position, token, event, _clock())
         except StoreAway:
-            return await self._without_store(call, position, event)
+            return await self.public.answer(call, position, event)
 
     async def _turn(self, call: Call, position: Position | None, token: str, event: Event, arrived: float) -> bytes:
         kept = await self.store.load(call.sid)
@@ -117,7 +119,7 @@ class Hotline:
         try:
             return await self._poll(call, position, _clock())
         except StoreAway:
-            return await self._without_store(call, position, NoAnswer())
+            return await self.public.answer(call, position, NoAnswer())
 
     async def _poll(self, call: Call, position: Position | None, arrived: float) -> bytes:
         kept = await self.store.load(call.sid)
@@ -148,9 +150,7 @@ class Hotline:
                 return await self._resume(call, position, kept, NoAnswer(), _clock())
             return await self._stand(call, kept, _clock())
         except StoreAway:
-            if position is not None and self.stepping.with_a_human(position):
-                return self.pages.on(call, position)
-            return await self._without_store(call, position, NoAnswer())
+            return await self.public.carry_on(call, position)
 
     async def ended(self, call: Call) -> None:
         """Take note that the carrier says the call is over; who was cut off is offered to go on in the next call."""
@@ -161,10 +161,6 @@ class Hotline:
                 await self.dropped.note(call.calling, kept.session)
         except StoreAway as away:
             log.warning("The end of a call could not be noted, so it is forgotten by its time to live: %s", away)
-
-    async def drain(self, seconds: float) -> None:
-        """Let work that is going on come to its end."""
-        await self.works.drain(seconds)
 
     # --- standing ---
 
@@ -192,17 +188,6 @@ class Hotline:
         dead = kept.claim.id if kept.claim is not None and not self.works.live(kept.claim) else None
         return await self._step(Step(call, session, kept.turn, event, arrived, dead))
 
-    async def _without_store(self, call: Call, position: Position | None, event: Event) -> bytes:
-        """Public mode: the call goes on from what its URL tells, unverified, and nothing is kept."""
-        if position is None:
-            session, event = self.stepping.begin(call.dialled), Started()
-        elif self.stepping.too_old(position):
-            return self.hang_up
-        else:
-            session = self.stepping.session_at(position)
-        session, turn = await self.stepping.inside(call.sid, replace(session, public=True), event)
-        return self._written(call, replace(session, turn=session.turn + 1), turn)
-
     # --- stepping ---
 
     async def _step(self, one: Step) -> bytes:
@@ -227,7 +212,10 @@ class Hotline:
             give_back_failed=gives_back,
             ends=isinstance(turn.next, End),
         )
-        return await self._beaten(one, committed) if isinstance(committed, Lost) else reply
+        if isinstance(committed, Lost):
+            return await self._beaten(one, committed)
+        self.metrics.walked(turn.path)
+        return reply
 
     async def _beaten(self, one: Step, lost: Lost) -> bytes:
         """Give the reply of whoever moved the call first, waiting for it where there is none yet."""
@@ -289,7 +277,7 @@ class Hotline:
             return await self._commit(one, done.session, done.turn, gives_back=done.gives_back)
         except StoreAway:
             # Whatever was found out may not be told: without a commit it could be told twice.
-            return await self._without_store(one.call, position_of(one.before), one.event)
+            return await self.public.answer(one.call, position_of(one.before), one.event)
 
     async def _reply_or_filler(self, call: Call, before: Session, work: asyncio.Task[bytes], arrived: float) -> bytes:
         await asyncio.wait({work}, timeout=max(0.0, arrived + self.deadlines.reply - _clock()))

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ivr.filefaults import faults
 from ivr.flow import AGAIN, Flow, Hotline, Hotlines
+from ivr.policyfacts import PolicyFacts
 from ivr.problems import Problem, did_you_mean, listed
 from ivr.prompts import Catalog, read_catalog
 from ivr.speech import LANGUAGES
@@ -24,6 +25,7 @@ EMERGENCY: Final = "emergency.yaml"
 """A file beside the flows that is no flow: it is spoken outside every version."""
 
 HOTLINES: Final = "flows/hotlines.yaml"
+POLICY_FACTS: Final = "flows/policy_facts.yaml"
 
 
 class LibraryError(ValueError):
@@ -46,6 +48,7 @@ class Library:
     flows: Mapping[str, Flow]
     catalogs: Mapping[str, Catalog]
     hotlines: Hotlines
+    policy: PolicyFacts
     files: Mapping[str, YamlFile] = field(repr=False)
     sources: Mapping[str, bytes] = field(repr=False)
 
@@ -97,6 +100,7 @@ def build(sources: Mapping[str, bytes], shown: Mapping[str, str] | None = None) 
         MappingProxyType(reader.flows),
         MappingProxyType(reader.catalogs),
         reader.hotlines,
+        reader.policy,
         MappingProxyType(reader.files),
         MappingProxyType(dict(sources)),
     )
@@ -147,6 +151,7 @@ class _Reading:
         self.flows: dict[str, Flow] = {}
         self.catalogs: dict[str, Catalog] = {}
         self.hotlines: Hotlines | None = None
+        self.policy = PolicyFacts()
 
     def read_all(self) -> None:
         for name, data in sorted(self.sources.items()):
@@ -160,6 +165,8 @@ class _Reading:
                 self._catalog(file, stem)
             elif name == HOTLINES:
                 self._hotlines(file)
+            elif name == POLICY_FACTS:
+                self._policy(file)
             else:
                 self._flow(file, stem)
         if HOTLINES not in self.sources:
@@ -201,6 +208,12 @@ class _Reading:
                 why = "Whoever dials that number would reach nothing."
                 remedy = f"The hotlines are {listed(sorted(names))}."
                 self.problems.append(Problem(file.name, *file.at(path), "unknown-hotline", message, why, remedy))
+
+    def _policy(self, file: YamlFile) -> None:
+        try:
+            self.policy = PolicyFacts.model_validate(file.value)
+        except ValidationError as error:
+            self.problems += faults(error, file, PolicyFacts)
 
     def _flow(self, file: YamlFile, stem: str) -> None:
         try:

@@ -12,7 +12,8 @@ from ivr.identity import gate, verify, verify_code
 from ivr.inquiry import Inquiry
 from ivr.newpassword import change_password, drop_password, judge_password
 from ivr.records import RELATIVES, SCHEMES, read_record
-from ivr.texting import text_answer
+from ivr.texting import text_answer, text_page
+from ivr.policy import POLICY_ROWS, TERMS, WITHDRAWAL_ROWS, policy, policy_city, policy_topic, policy_withdrawal
 from ivr.weakness import WEAK_REASONS
 
 
@@ -178,6 +179,7 @@ DECLARED: Mapping[str, Declared] = {
     "judge_password": Declared(
         judge_password,
         _outcomes(ok="", expired="", error="", **dict.fromkeys(WEAK_REASONS, "")),
+        remote=True,
         takes_secret=True,
         forgets=frozenset({"expired"}),
     ),
@@ -216,6 +218,10 @@ DECLARED: Mapping[str, Declared] = {
     ),
     "deemed": Declared(deemed, _outcomes(some="", none=""), personal=True),
     "gap": Declared(gap, _outcomes(total="", actual="", total_first="", actual_first=""), personal=True),
+    "policy_topic": Declared(policy_topic, _outcomes(chosen="")),
+    "policy_city": Declared(policy_city, _outcomes(chosen="")),
+    "policy": Declared(policy, _outcomes(told=""), rows={"told": POLICY_ROWS}, terms=TERMS),
+    "policy_withdrawal": Declared(policy_withdrawal, _outcomes(told=""), rows={"told": WITHDRAWAL_ROWS}),
     "contributions": _list(records.contributions, **_CONTRIBUTIONS),
     "contributions_more": _list(records.contributions_more, **_CONTRIBUTIONS),
     "credits": _list(records.monthly_credits, **_CREDITS),
@@ -244,6 +250,13 @@ DECLARED: Mapping[str, Declared] = {
     "text_answer": Declared(
         text_answer,
         _outcomes(sent="", done="", nothing="", expired="", error=""),
+        personal=True,
+        remote=True,
+        forgets=frozenset({"expired"}),
+    ),
+    "text_page": Declared(
+        text_page,
+        _outcomes(sent="", done="", expired="", error=""),
         personal=True,
         remote=True,
         forgets=frozenset({"expired"}),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ from ivr.worker import LEAVE_S
 _ACCOUNT_LEAVE_S = 3.0
 _EPOCH_TRIES = 20
 _TELL_WHY_EVERY_S = 15.0
+_DATABASE_OPENS_S = 5.0
 
 
 class Service:
@@ -51,6 +53,8 @@ class Service:
                 raise SettingsError(*weaknesses)
             self._probes = [undo.enter_context(listen("127.0.0.1", 0)) for _ in range(workers)]
             undo.pop_all()
+        self.missing: tuple[str, ...] = ()
+        """What callers cannot have although calls come in, a sentence each, as it was when the service got ready."""
         self._workers: list[Child] = []
         self._account: Child | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -71,7 +75,12 @@ class Service:
         await self.down()
 
     async def up(self) -> None:
-        """Start everything; returns when calls can come in. Raises `StartFailed` or `EmbeddedFailed`."""
+        """Start everything; returns when calls can come in.
+
+        Raises `StartFailed`, `EmbeddedFailed`, or `SettingsError` for a database that cannot be opened.
+        """
+        if "database_url" not in self.settings.stand_ins:
+            await check_database(self.settings.database_url, writes=self._account_socket is not None)
         if self._account_socket is not None:
             self._start_account(self._account_socket)
         if self._valkey is not None:
@@ -161,7 +170,10 @@ class Service:
         return settings.filled(**stand_ins)
 
     def _start_account(self, sock: socket.socket) -> None:
-        env = self.settings.environment(only=("account_url", "account_token", "data_dir"))
+        handed = ["account_url", "account_token", "data_dir"]
+        if "database_url" not in self.settings.stand_ins:
+            handed.append("database_url")
+        env = self.settings.environment(only=handed)
         fds = (sock.fileno(), self._life)
         arguments = ("account", "serve", "--fd", str(fds[0]), "--life-fd", str(fds[1]))
         self._account = Child("The demo account service", arguments, env, fds, sock.getsockname()[1])
@@ -212,6 +224,7 @@ class Service:
                     )
                     tell_at = loop.time() + _TELL_WHY_EVERY_S
                 await asyncio.sleep(0.05)
+            self.missing = tuple(dict.fromkeys((*self.missing, *json.loads(answer.body)["reasons"])))
 
     def _valkey_died(self) -> bool:
         return self._valkey is not None and self._valkey.poll() is not None
@@ -252,6 +265,30 @@ def check_redis_url(settings: Settings) -> None:
         raise SettingsError(str(error)) from None
 
 
+async def check_database(url: str, *, writes: bool = True) -> None:
+    """Raise `SettingsError` where the database at ``url`` cannot be opened, or written where ``writes``."""
+    from ivr.accounts.reference.database import create_tables, open_engine
+
+    try:
+        engine = open_engine(url)
+    except ImportError as error:
+        driver = error.name or "of its URL"
+        raise SettingsError(f"IVR_DATABASE_URL is wrong: its driver {driver} is not installed.") from None
+    try:
+        async with asyncio.timeout(_DATABASE_OPENS_S):
+            if writes:
+                await create_tables(engine)
+            else:
+                await (await engine.connect()).close()
+    except Exception as error:  # every driver raises its own
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0].rstrip(".")
+        raise SettingsError(
+            f"The database at IVR_DATABASE_URL cannot be opened: {reason or 'it does not answer'}."
+        ) from None
+    finally:
+        await engine.dispose()
+
+
 def sqlite_url(path: Path) -> str:
     """Return the URL of a SQLite file, for the driver that does not block."""
     from sqlalchemy.engine import URL
@@ -259,4 +296,12 @@ def sqlite_url(path: Path) -> str:
     return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string(hide_password=False)
 
 
-__all__ = ["EmbeddedFailed", "Service", "StartFailed", "check_redis_url", "confirm_counters", "sqlite_url"]
+__all__ = [
+    "EmbeddedFailed",
+    "Service",
+    "StartFailed",
+    "check_database",
+    "check_redis_url",
+    "confirm_counters",
+    "sqlite_url",
+]

@@ -15,6 +15,7 @@ from ivr.flow import AgentGroup, CollectNode, LookupNode, TransferNode
 from ivr.inquiry import Desk, Inquiry
 from ivr.library import Library
 from ivr.lookups import DECLARED
+from ivr.metrics import Metrics
 from ivr.prompts import speak
 from ivr.seals import Position, session_from
 
@@ -48,9 +49,17 @@ class Stepping:
     """Moves calls by what the library says; lookups ask the desk. Refusals are sent on multiples of `refusal_step`."""
 
     def __init__(
-        self, library: Library, desk: Desk, emergency: Emergency, *, refusal_step: float, work_seconds: float
+        self,
+        library: Library,
+        desk: Desk,
+        emergency: Emergency,
+        metrics: Metrics,
+        *,
+        refusal_step: float,
+        work_seconds: float,
     ) -> None:
         self.library = library
+        self.metrics = metrics
         self.emergency = emergency
         self.desk = desk
         self._refusal_step = refusal_step
@@ -125,6 +134,8 @@ class Stepping:
         while isinstance(turn.next, Ask):
             declared = DECLARED[turn.next.lookup]
             answered = await self._ask(sid, session, turn.next, until, spent=spent)
+            if declared.verifies:
+                self.metrics.verification(answered.outcome)
             if declared.verifies and not spent:
                 # At once, or a gate further on in this very turn would still count it.
                 gives_back += answered.gives_back

@@ -49,6 +49,15 @@ async def text_answer(inquiry: Inquiry) -> Answered:
     return Answered("sent", changes=Changes(texted=(*session.texted, key[:_NAME_LENGTH])))
 
 
+async def text_page(inquiry: Inquiry) -> Answered:
+    """Text the page of a list that the caller heard last, as `text_answer` does, but never with ``nothing``.
+
+    Every entry has a written form; where a hotline's own prompts lack them all, nothing is sent, and that is told.
+    """
+    answered = await text_answer(inquiry)
+    return Answered("error") if answered.outcome == "nothing" else answered
+
+
 def message(inquiry: Inquiry) -> str:
     """Compose the message of what was told about the member; whole sentences, at most `LONGEST` characters."""
     catalogs = inquiry.library.catalogs

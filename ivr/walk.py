@@ -89,6 +89,8 @@ class Walk:
                 case nodes.MenuNode() | nodes.CollectNode():
                     return self.prompt(node)
                 case nodes.LookupNode():
+                    if node.give:
+                        self.change(facts={**self.session.facts, **node.give})
                     return self.turn(Ask(node.call, secret))
                 case nodes.CallNode():
                     name = self.library.flows[node.flow].start

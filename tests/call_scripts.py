@@ -9,6 +9,7 @@
     codes_used_up: ["id_card 110105198503122173"] # accounts to which no code may be sent any more today
     verified: ["id_card 110105198503122173"]      # the numbers that reach the account service, in their order
     set: ["738215"]                               # the new passwords that reach the account service, in their order
+    texts: ["余额…"]                               # the text messages that reach the account service, in their order
     script:
       - hears: [main.long]
       - press: "1"                                # keys at one prompt; "-" is silence
@@ -22,6 +23,7 @@
         hears: [main.long]
       - press: "wait 301"                         # not a key: seconds pass; nothing is heard
       - press: "counts lost"                      # not a key: the store loses its counts; nothing is heard
+      - press: "nothing kept"                     # not a key: the store keeps no new passwords; nothing is heard
 
 What is heard is compared to the prompts of the library, so that scripts survive a rewording. Every scripted answer of
 the service must be used, and a call that has ended takes no more keys.
@@ -43,6 +45,8 @@ CALLS = Path(__file__).parent / "calls"
 
 COUNTS_LOST = "counts lost"
 
+NOTHING_KEPT = "nothing kept"
+
 VERIFYING = ("verify", "verify-code")
 
 AGENTS: Mapping[str, DialOutcome] = {
@@ -56,9 +60,9 @@ AGENTS: Mapping[str, DialOutcome] = {
 
 VOICE_LANGUAGES: Mapping[str, str] = {"cmn-CN": "zh", "yue-CN": "yue", "en-US": "en"}
 
-_HEADERS = {"call", "to", "agent", "rings", "service", "used_up", "codes_used_up", "verified", "set", "script"}
+_HEADERS = {"call", "to", "agent", "rings", "service", "used_up", "codes_used_up", "verified", "set", "texts", "script"}
 _FIELDS = {"press", "hears", "spoken", "slow", "waits", "then", "times"}
-_PRESSES = re.compile(r"[0-9*#]+|-|wait [0-9]+|counts lost")
+_PRESSES = re.compile(r"[0-9*#]+|-|wait [0-9]+|counts lost|nothing kept")
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ class Script:
     codes_used_up: tuple[tuple[str, str], ...]
     verified: tuple[tuple[str, str], ...] | None
     set: tuple[str, ...] | None
+    texts: tuple[str, ...] | None
     lines: tuple[Line, ...]
 
 
@@ -124,6 +129,7 @@ def _script(file: str, data: dict[str, Any]) -> Script:
         tuple(_account(one) for one in data.get("codes_used_up", [])),
         tuple(_account(one) for one in data["verified"]) if "verified" in data else None,
         tuple(data["set"]) if "set" in data else None,
+        tuple(data["texts"]) if "texts" in data else None,
         lines,
     )
 
@@ -143,7 +149,7 @@ def _lines(where: str, step: int, data: dict[str, Any]) -> list[Line]:
         data.get("waits"),
         data.get("then") == "end",
     )
-    if line.passes is not None or press == COUNTS_LOST:
+    if line.passes is not None or press in (COUNTS_LOST, NOTHING_KEPT):
         assert data.keys() == {"press"}, f"{where}: nothing is heard at {press!r}"
     else:
         assert "hears" in data, f"{where}: what is heard after {press!r}?"
@@ -180,6 +186,8 @@ def check_asked(script: Script, accounts: ScriptedAccounts) -> None:
         assert tuple((one["kind"], one["number"]) for one in bodies) == script.verified
     if script.set is not None:
         assert tuple(body["new_pin"] for what, _, body in accounts.asked if what == "pin" and body) == script.set
+    if script.texts is not None:
+        assert tuple(body["text"] for what, _, body in accounts.asked if what == "messages" and body) == script.texts
 
 
 def check_goes_on(line: Line, *, ended: bool, waits: int | None) -> None:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 import msgspec
-from call_scripts import AGENTS, COUNTS_LOST, Line, Script, check_asked, check_goes_on, check_heard
+from call_scripts import AGENTS, COUNTS_LOST, NOTHING_KEPT, Line, Script, check_asked, check_goes_on, check_heard
 from scripted_accounts import ScriptedAccounts
 from scripted_client import ScriptedClient
 
@@ -33,7 +33,9 @@ from ivr.inquiry import Desk, Inquiry
 from ivr.kept_password import KEPT_MS, KeptPasswords
 from ivr.library import Library
 from ivr.lookups import DECLARED
+from ivr.redis_line import StoreAway
 from ivr.seals import Seals
+from ivr.walk import china_day
 from ivr.weakness import weak_reason
 
 BEGAN = 1_795_000_000_000
@@ -54,8 +56,10 @@ class EngineCaller:
         self.accounts = ScriptedAccounts()
         self.accounts.script(script.service)
         self.now = BEGAN
+        self.accounts.today = lambda: china_day(self.now)
         name, self.hotline = library.hotline_for(script.to)
         self.counters = ScriptedCounters(script, self.hotline.limits.failed_per_account_a_day)
+        self.passwords = RememberedPasswords(lambda: self.now)
         self.session = begin(library, name, self.now)
         self.turn: Turn | None = None
         self.walked: set[Edge] = set()
@@ -65,7 +69,7 @@ class EngineCaller:
             ScriptedClient(self.accounts),
             self.counters,
             Seals([bytes(32)]),
-            RememberedPasswords(lambda: self.now),
+            self.passwords,
             lambda: self.now,
             frozenset(library.hotlines.weak_passwords),
         )
@@ -77,6 +81,8 @@ class EngineCaller:
                 self.now += line.passes * 1000
             elif line.press == COUNTS_LOST:
                 self.counters.lost = True
+            elif line.press == NOTHING_KEPT:
+                self.passwords.away = True
             else:
                 await self._does(line)
         check_asked(self.script, self.accounts)
@@ -168,18 +174,26 @@ class RememberedPasswords(KeptPasswords):
     """The first entries of new passwords, in memory; where they really lie is tested with the store."""
 
     def __init__(self, now: Callable[[], int]) -> None:
+        self.away = False
         self._now = now
         self._kept: dict[str, tuple[str, int]] = {}
 
     async def keep(self, call: str, digits: str) -> None:
+        self._reach()
         self._kept[call] = digits, self._now() + KEPT_MS
 
     async def take(self, call: str) -> str | None:
+        self._reach()
         digits, until = self._kept.pop(call, ("", 0))
         return digits if self._now() < until else None
 
     async def drop(self, call: str) -> None:
+        self._reach()
         self._kept.pop(call, None)
+
+    def _reach(self) -> None:
+        if self.away:
+            raise StoreAway("The script says that nothing is kept.")
 
 
 class ScriptedCounters(Counters):

@@ -1,7 +1,7 @@
 """A small hotline without a fault, and for every rule of the lint the edits that make it a bad example."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
@@ -12,6 +12,14 @@ class Promised:
     outcomes: Mapping[str, frozenset[str]]
     personal: bool = False
     verifies: bool = False
+    takes_secret: bool = False
+    proves: frozenset[str] = frozenset()
+    forgets: frozenset[str] = frozenset()
+    rows: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    terms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+OK, CHANGED, EXPIRED = frozenset({"ok"}), frozenset({"changed"}), frozenset({"expired"})
 
 
 def outcomes(**facts: str) -> dict[str, frozenset[str]]:
@@ -19,13 +27,33 @@ def outcomes(**facts: str) -> dict[str, frozenset[str]]:
 
 
 LOOKUPS: dict[str, Promised] = {
-    "gate": Promised(outcomes(verified="", open="", closed="")),
-    "verify": Promised(outcomes(ok="", refused=""), verifies=True),
-    "forget": Promised(outcomes(done="")),
-    "balance": Promised(outcomes(ok="balance as_of", expired="", error=""), personal=True),
+    "gate": Promised(outcomes(verified="", open="", closed=""), proves=frozenset({"verified"})),
+    "verify": Promised(outcomes(ok="", refused=""), verifies=True, takes_secret=True, proves=OK),
+    "send_code": Promised(outcomes(sent="", enough="")),
+    "verify_code": Promised(
+        outcomes(ok="", must_change="", refused=""), verifies=True, takes_secret=True, proves=OK
+    ),
+    "change_password": Promised(
+        outcomes(changed="", weak="", expired=""), takes_secret=True, proves=CHANGED, forgets=EXPIRED
+    ),
+    "forget": Promised(outcomes(done=""), forgets=frozenset({"done"})),
+    "balance": Promised(outcomes(ok="balance as_of", expired="", error=""), personal=True, forgets=EXPIRED),
+    "payments": Promised(
+        outcomes(ok="as_of", expired="", error=""),
+        personal=True,
+        forgets=EXPIRED,
+        rows={"ok": outcomes(paid="amount place", refund="amount")},
+        terms={"place": ("place.city", "place.county")},
+    ),
 }
 HELD = ("silence.first", "goodbye")
-WRONGS = {"number": ("length", "check"), "password": ("malformed",)}
+WRONGS: dict[str, tuple[str, ...]] = {
+    "number": ("length", "check"),
+    "part_region": ("length", "region"),
+    "part_birth": ("length", "birth"),
+    "part_last": ("length", "check"),
+    **dict.fromkeys(("password", "code", "new_password"), ("malformed",)),
+}
 
 WORLD: dict[str, str] = {
     "flows/hotlines.yaml": """\
@@ -36,6 +64,7 @@ hotlines:
     region: "110105"
     languages: [zh, en]
     flow: main
+    announcements: [{say: news.holiday, first: 2026-10-01, last: 2027-02-01}]
     agents:
       general:
         numbers: ["+12025550133"]
@@ -58,7 +87,7 @@ keys:
 nodes:
   menu:
     kind: menu
-    say: main.long
+    say: [main.long, announcements]
     repeat: main.short
     keys:
       "1": balance
@@ -76,7 +105,11 @@ nodes:
   after:
     kind: menu
     say: after.menu
-    keys: {"3": another, "*": back, "#": goodbye}
+    senior: after.senior
+    offers: [{key: "6", to: who, say: after.offer, last: 2027-02-01}]
+    keys: {"3": another, "5": payments, "*": back, "#": goodbye}
+  payments: {kind: lookup, call: payments, outcomes: {ok: list, expired: who, error: after}}
+  list: {kind: say, say: payments.head, rows: {paid: payments.paid, refund: payments.refund}, to: after}
   another: {kind: lookup, call: forget, outcomes: {done: who}}
   goodbye: {kind: menu, say: goodbye, wait: 3, any: after, silent: hang_up}
   hang_up: {kind: hangup}
@@ -94,14 +127,47 @@ nodes:
     kept: identify.kept
     help: identify.help
     wrong: {length: identify.length, check: identify.check}
-    outcomes: {entered: pin, back: back}
+    outcomes: {entered: pin, back: back, parts: region}
+  region:
+    kind: collect
+    entry: part_region
+    say: parts.region
+    wrong: {length: parts.wrong, region: parts.wrong}
+    outcomes: {entered: birth, back: number}
+  birth:
+    kind: collect
+    entry: part_birth
+    say: parts.birth
+    wrong: {length: parts.wrong, birth: parts.wrong}
+    outcomes: {entered: last, back: region}
+  last:
+    kind: collect
+    entry: part_last
+    say: parts.last
+    wrong: {length: parts.wrong, check: parts.wrong}
+    outcomes: {entered: pin, back: region}
   pin:
     kind: collect
     entry: password
     say: [identify.tail, identify.pin]
     wrong: {malformed: identify.malformed}
-    outcomes: {entered: verify, back: number}
+    outcomes: {entered: verify, back: number, code: send}
   verify: {kind: lookup, call: verify, outcomes: {ok: done, refused: pin}}
+  send: {kind: lookup, call: send_code, outcomes: {sent: code, enough: code}}
+  code:
+    kind: collect
+    entry: code
+    say: identify.code
+    wrong: {malformed: identify.malformed}
+    outcomes: {entered: verify_code, back: pin, code: send}
+  verify_code: {kind: lookup, call: verify_code, outcomes: {ok: done, must_change: new, refused: code}}
+  new:
+    kind: collect
+    entry: new_password
+    say: identify.new
+    wrong: {malformed: identify.malformed}
+    outcomes: {entered: change, back: back}
+  change: {kind: lookup, call: change_password, outcomes: {changed: done, weak: new, expired: gate}}
   done: {kind: return, outcome: done}
   back: {kind: return, outcome: back}
 """,
@@ -130,10 +196,10 @@ main.long:
 main.short: 余额，请按一；人工，请按零。
 balance.tell: 您的余额为{balance:money}，截至{as_of:date}。如有疑问，请按零。
 trouble.account: 对不起，余额现在查不到。
-after.menu: 查另一个号码，请按三；返回，请按星号键；结束通话，请挂机。
+after.menu: 查另一个号码，请按三；查支付，请按五；返回，请按星号键；结束通话，请挂机。
 identify.number: 请输入号码，按井号键结束。
 identify.kept: 已收到{n:count}位，请接着输入。
-identify.help: 输错了，请按星号键。
+identify.help: 输错了，请按星号键。想分三段输入，请先按一，再按井号键。
 identify.length: 收到{n:count}位，位数不对。
 identify.check: 可能有一位按错了。
 identify.tail: 号码尾号{tail:digits}。
@@ -142,6 +208,21 @@ identify.malformed: 密码是六位。
 agent.transfer: 我现在为您转人工服务。
 agent.busy: 继续等候，请按零；返回，请按星号键。
 agent.off_duty: 人工服务时间是{hours:text}。
+news.holiday: 国庆节照常服务。
+after.senior: 返回，请按星号键；查支付，请按五；查另一个号码，请按三。
+after.offer: 查新政策，请按六。
+payments.head: 截至{as_of:date}，您的支付是这些。
+payments.paid: 在{place:term}支付{amount:money}。
+payments.refund: 退回{amount:money}。
+place.city: 本市
+place.county: 本县
+parts.region: 请输入前六位。
+parts.birth: 请输入八位出生日期。
+parts.last: 请输入最后四位。
+parts.wrong: 这一段不对，请再输入一次。
+identify.code: 请输入六位验证码。再发一次，请按井号键。
+identify.new: 请输入新的六位密码。
+text.balance.tell: 余额{balance:money}，截至{as_of:date}。电话12333。
 """,
     "prompts/en.yaml": """\
 silence.first: I did not receive a key.
@@ -153,10 +234,10 @@ main.long:
 main.short: Balance, one. Staff, zero.
 balance.tell: Your balance is {balance:money}, as of {as_of:date}. If you have questions, press zero.
 trouble.account: Sorry, your balance cannot be looked up.
-after.menu: For another number, press three. To go back, the star key. To finish, just hang up.
+after.menu: For another number, press three. For payments, five. To go back, the star key. To finish, just hang up.
 identify.number: Please key in your number, then press the pound key.
 identify.kept: I have {n:count} digits so far.
-identify.help: If you make a mistake, press the star key.
+identify.help: If you make a mistake, press the star key. To key in three parts, press one and then the pound key.
 identify.length: I received {n:count} digits, which is not the right number.
 identify.check: One of the digits may be wrong.
 identify.tail: The number ends in {tail:digits}.
@@ -165,6 +246,21 @@ identify.malformed: A password has six digits.
 agent.transfer: I am now transferring you.
 agent.busy: To go on waiting, press zero. To go back, press the star key.
 agent.off_duty: Staff hours are {hours:text}.
+news.holiday: Open all week.
+after.senior: To go back, press the star key. For payments, five. For another number, three.
+after.offer: For the new policy, press six.
+payments.head: These are your payments as of {as_of:date}.
+payments.paid: You paid {amount:money} in {place:term}.
+payments.refund: You got back {amount:money}.
+place.city: this city
+place.county: this county
+parts.region: Please key in the first six digits.
+parts.birth: Please key in the date of birth.
+parts.last: Please key in the last four characters.
+parts.wrong: This part is not right. Please key it in again.
+identify.code: Please key in the code. To have it sent again, press the pound key.
+identify.new: Please key in a new password.
+text.balance.tell: Balance {balance:money}, as of {as_of:date}. Call 12333.
 """,
 }
 
@@ -225,6 +321,20 @@ def said(zh: str, en: str = "Thank you.") -> list[Edit]:
     return [Edit(ZH, "我现在为您转人工服务。", zh), Edit(EN, "I am now transferring you.", en)]
 
 
+def announced(zh: str, en: str) -> list[Edit]:
+    """Announce something else."""
+    return [Edit(ZH, "国庆节照常服务。", zh), Edit(EN, "Open all week.", en)]
+
+
+def offered(key: str, zh: str, en: str) -> list[Edit]:
+    """Offer the new policy at another key."""
+    return [
+        Edit(BALANCE, 'key: "6"', f'key: "{key}"'),
+        Edit(ZH, "查新政策，请按六", f"查新政策，请按{zh}"),
+        Edit(EN, "For the new policy, press six", f"For the new policy, press {en}"),
+    ]
+
+
 BAD: dict[str, list[Bad]] = {
     "unknown-node": [
         Bad(
@@ -241,6 +351,12 @@ BAD: dict[str, list[Bad]] = {
         Bad([Edit(BALANCE, "done: fetch", "done: get")], BALANCE, "who:", "Return 'done' of call 'who' leads to 'get'"),
         Bad([Edit(IDENTIFY, "entered: pin", "entered: pim")], IDENTIFY, "pim", "Outcome 'entered' of collect 'number'"),
         Bad([Edit(AGENT, "busy: busy", "busy: bussy")], AGENT, "bussy", "Outcome 'busy' of transfer 'connect'"),
+        Bad(
+            [Edit(BALANCE, "to: who, say", "to: whoo, say")],
+            BALANCE,
+            "offers:",
+            "Key 6 of menu 'after' leads for some days to 'whoo', which is no node of flow 'balance'.",
+        ),
         Bad([Edit(BALANCE, "any: after", "any: aftr")], BALANCE, "aftr", "Any other key in menu 'goodbye' leads to"),
         Bad(
             [Edit(BALANCE, "silent: hang_up", "silent: again")],
@@ -276,6 +392,17 @@ BAD: dict[str, list[Bad]] = {
             IDENTIFY,
             "pun",
             "'identify.pun'",
+            frozenset({"unused-prompt"}),
+        ),
+        *[
+            Bad([Edit(BALANCE, name, f"{name}s")], BALANCE, f"{name}s", f"says '{name}s'", frozenset({"unused-prompt"}))
+            for name in ("after.senior", "after.offer", "payments.refund")
+        ],
+        Bad(
+            [Edit(HOTLINES, "news.holiday", "news.holidays")],
+            HOTLINES,
+            "announcements:",
+            "Hotline 'main' announces 'news.holidays', which no prompt file has. Did you mean 'news.holiday'?",
             frozenset({"unused-prompt"}),
         ),
     ],
@@ -333,6 +460,12 @@ BAD: dict[str, list[Bad]] = {
             "main.old",
             "No flow says the prompt 'main.old'.",
         ),
+        Bad(
+            [Edit(ZH, "在{place:term}支付", "支付"), Edit(EN, " in {place:term}", "")],
+            ZH,
+            "place.city",
+            "No flow says the prompt 'place.city'.",
+        ),
     ],
     "lookup-outcomes": [
         Bad(
@@ -360,7 +493,7 @@ BAD: dict[str, list[Bad]] = {
         Bad(
             [Edit(IDENTIFY, "entered: pin, back: back", "entered: pin")],
             IDENTIFY,
-            "outcomes: {entered: pin}",
+            "outcomes: {entered: pin, parts",
             "Collect 'number' lacks the outcome 'back'.",
         ),
         Bad(
@@ -518,21 +651,41 @@ BAD: dict[str, list[Bad]] = {
             "Key 0 makes collect 'number' of flow 'identify' only say itself again",
         ),
     ],
-    "password-goes-astray": [
+    "secret-goes-astray": [
         Bad(
             [Edit(IDENTIFY, "entered: verify", "entered: done")],
             IDENTIFY,
             "entered: done",
-            "The password of 'pin' leads to return 'done', which does not use it.",
+            "The password of 'pin' leads to return 'done', which does not check it.",
             frozenset({"unreachable-node", "personal-before-verification"}),
         ),
+        Bad(
+            [Edit(IDENTIFY, "entered: verify_code", "entered: change")],
+            IDENTIFY,
+            "entered: change",
+            "The code of 'code' leads to lookup 'change', which does not check it.",
+            frozenset({"unreachable-node"}),
+        ),
+        Bad(
+            [Edit(IDENTIFY, "entered: change", "entered: verify_code")],
+            IDENTIFY,
+            "entered: verify_code, back: back",
+            "The new password of 'new' leads to lookup 'verify_code', which does not set it.",
+            frozenset({"unreachable-node"}),
+        ),
     ],
-    "verification-without-password": [
+    "lookup-without-secret": [
         Bad(
             [Edit(IDENTIFY, "entered: pin", "entered: verify")],
             IDENTIFY,
             "entered: verify",
-            "Outcome 'entered' of collect 'number' leads to lookup 'verify', which needs a password.",
+            "Outcome 'entered' of collect 'number' leads to lookup 'verify', which needs six digits just keyed.",
+        ),
+        Bad(
+            [Edit(IDENTIFY, "must_change: new", "must_change: change")],
+            IDENTIFY,
+            "must_change: change",
+            "Outcome 'must_change' of lookup 'verify_code' leads to lookup 'change', which needs six digits",
         ),
     ],
     "personal-before-verification": [
@@ -551,6 +704,13 @@ BAD: dict[str, list[Bad]] = {
             "fetch:",
             "identify.gate → identify.done → balance.fetch.",
             frozenset({"deaf-circle"}),
+        ),
+        Bad(
+            [Edit(IDENTIFY, "must_change: new", "must_change: done")],
+            BALANCE,
+            "fetch:",
+            "identify.verify_code → identify.done → balance.fetch.",
+            frozenset({"unreachable-node"}),
         ),
     ],
     "unknown-fact": [
@@ -574,6 +734,7 @@ BAD: dict[str, list[Bad]] = {
             BALANCE,
             "say: [after.menu",
             "Menu 'after' says 'balance.tell', which needs the fact 'balance'",
+            frozenset({"other-keys-for-seniors"}),
         ),
         Bad(
             [Edit(IDENTIFY, "say: identify.number", "say: [identify.number, identify.tail]")],
@@ -595,6 +756,28 @@ BAD: dict[str, list[Bad]] = {
             IDENTIFY,
             "wrong: {length",
             "'balance'",
+        ),
+        Bad(
+            [Edit(IDENTIFY, "entry: part_last", "entry: part_birth"), Edit(IDENTIFY, "check: parts", "birth: parts")],
+            IDENTIFY,
+            "identify.tail",
+            "Collect 'pin' says 'identify.tail', which needs the fact 'tail'",
+        ),
+        Bad(
+            [
+                Edit(ZH, "退回{amount:money}", "退回{amount:money}，{place:term}"),
+                Edit(EN, "got back {amount:money}", "got back {amount:money} in {place:term}"),
+            ],
+            BALANCE,
+            "list: {kind",
+            "Say 'list' says 'payments.refund', which needs the fact 'place', but not every way here brings it.",
+        ),
+        Bad(
+            announced("今天是{as_of:date}", "As of {as_of:date}."),
+            HOTLINES,
+            "announcements:",
+            "Hotline 'main' announces 'news.holiday', which needs as_of.",
+            frozenset({"long-announcement"}),
         ),
     ],
     "language-without-prompts": [
@@ -659,6 +842,7 @@ BAD: dict[str, list[Bad]] = {
             EN,
             "balance.tell:",
             "The prompt 'balance.tell' says {balance:money}, but prompts/zh.yaml:8 says {as_of:date} and",
+            frozenset({"text-with-other-facts"}),
         ),
         Bad(
             [Edit(EN, "{tail:digits}", "{tail:number}")],
@@ -688,6 +872,7 @@ BAD: dict[str, list[Bad]] = {
     ],
     "invisible-characters": [
         Bad(said('"稍等\\a。"'), ZH, "agent.transfer", "has the invisible character U+0007"),
+        Bad([Edit(ZH, "电话12333", "电话\u200b12333")], ZH, "text.balance", "has the invisible character U+200B"),
         Bad(said("稍等\u200b。"), ZH, "agent.transfer", "has the invisible character U+200B"),
         Bad(
             [Edit(HOTLINES, "社保热线", '"社保\\u202e热线"')],
@@ -712,6 +897,12 @@ BAD: dict[str, list[Bad]] = {
             "balance.tell",
             "In 'balance.tell' 'yuan' follows {balance:money}",
         ),
+        Bad(
+            [Edit(ZH, "余额{balance:money}，", "余额{balance:money}元，")],
+            ZH,
+            "text.balance",
+            "In 'text.balance.tell' '元' follows {balance:money}",
+        ),
     ],
     "number-before-measure": [
         Bad(
@@ -730,7 +921,13 @@ BAD: dict[str, list[Bad]] = {
         ),
         Bad(more("再查，请按一；再听，请按两。"), ZH, "more.menu", "names a key '两'", frozenset({"unspoken-key"})),
         Bad([Edit(ZH, "按井号键结束", "按井字键结束")], ZH, "identify.number", "names a key '井字键'"),
-        Bad([Edit(ZH, "返回，请按星号键；结束", "返回，请按星号；结束")], ZH, "after.menu", "names a key '星号'"),
+        Bad(
+            [Edit(ZH, "返回，请按星号键；结束", "返回，请按星号；结束")],
+            ZH,
+            "after.menu",
+            "names a key '星号'",
+            frozenset({"other-keys-for-seniors"}),
+        ),
     ],
     "option-first": [
         Bad(
@@ -771,6 +968,20 @@ BAD: dict[str, list[Bad]] = {
             "agent.off_duty",
             "after say 'off_duty' of flow 'agent' the call ends",
         ),
+        Bad(
+            [Edit(ZH, "请先按一，再按井号键", "请按一")],
+            ZH,
+            "identify.help",
+            "names key 1, but after collect 'number' of flow 'identify' collect 'number' takes it for a part",
+        ),
+        Bad(
+            [Edit(IDENTIFY, "say: identify.number", "say: [identify.number, identify.help]")],
+            ZH,
+            "identify.help",
+            "The prompt 'identify.help' names key 1, but after collect 'number'",
+        ),
+        Bad(announced("招聘会，请按四。", "Open."), ZH, "news.holiday", "names key 4, but after menu 'menu'"),
+        Bad([Edit(ZH, "请按六", "请按六或按二")], ZH, "after.offer", "The prompt 'after.offer' names key 2"),
         Bad(said("不想等候，请按一。"), ZH, "agent.transfer", "the call is put through and no key is listened for"),
     ],
     "language-key-taken": [
@@ -779,6 +990,12 @@ BAD: dict[str, list[Bad]] = {
         ),
         Bad(
             [Edit(BALANCE, '"#": goodbye', '"8": goodbye')], BALANCE, '"8"', "Menu 'after' of flow 'balance' uses key 8"
+        ),
+        Bad(
+            [*offered("8", "八", "eight")],
+            BALANCE,
+            "offers:",
+            "Menu 'after' of flow 'balance' uses key 8, which switches the language.",
         ),
     ],
     "language-key-unnamed": [
@@ -809,6 +1026,212 @@ BAD: dict[str, list[Bad]] = {
             "more:",
             "takes key 2, but does not name it (en)",
         ),
+        Bad(
+            [Edit(EN, "For the new policy, press six.", "There is a new policy.")],
+            BALANCE,
+            "offers:",
+            "Menu 'after' offers 'after.offer', which does not name key 6 (en).",
+        ),
+    ],
+    "other-keys-for-seniors": [
+        Bad(
+            [Edit(ZH, "星号键；查支付，请按五；查", "星号键；查")],
+            BALANCE,
+            "senior:",
+            "What seniors hear in menu 'after' of flow 'balance' names keys * and 3, "
+            "but what all others hear names keys *, 3 and 5 (zh).",
+        ),
+        Bad(
+            [Edit(ZH, "请按五；返回，请按星号键；", "请按五；")],
+            BALANCE,
+            "senior:",
+            "names keys *, 3 and 5, but what all others hear names keys 3 and 5 (zh)",
+        ),
+    ],
+    "silent-say": [
+        Bad(
+            [Edit(BALANCE, "say: trouble.account, to", "to")],
+            BALANCE,
+            "trouble: {",
+            "Say 'trouble' of flow 'balance' says nothing.",
+            frozenset({"unused-prompt"}),
+        ),
+    ],
+    "list-unsaid": [
+        Bad(
+            [Edit(BALANCE, ", refund: payments.refund", "")],
+            BALANCE,
+            "payments: {",
+            "brings a list of paid and refund, but say 'list' has rows for paid.",
+            frozenset({"unused-prompt"}),
+        ),
+        Bad(
+            [Edit(BALANCE, "ok: list", "ok: after")],
+            BALANCE,
+            "payments: {",
+            "brings a list of paid and refund, but menu 'after' has rows for nothing.",
+            frozenset({"unreachable-node"}),
+        ),
+    ],
+    "rows-without-list": [
+        Bad(
+            [Edit(BALANCE, "error: after", "error: list")],
+            BALANCE,
+            "payments: {",
+            "leads to say 'list', which says the rows of a list, but no list is found there.",
+            frozenset({"unknown-fact"}),
+        ),
+        Bad(
+            [Edit(BALANCE, "say: balance.tell, to: after", "say: balance.tell, to: list")],
+            BALANCE,
+            "tell:",
+            "Node 'tell' leads to say 'list', which says the rows of a list",
+        ),
+    ],
+    "days-out-of-order": [
+        Bad(
+            [Edit(BALANCE, "say: after.offer, last", "say: after.offer, first: 2027-02-02, last")],
+            BALANCE,
+            "offers:",
+            "The offer 'after.offer' of menu 'after' ends on 2027-02-01, before it begins.",
+        ),
+        Bad(
+            [Edit(HOTLINES, "first: 2026-10-01", "first: 2027-10-01")],
+            HOTLINES,
+            "announcements:",
+            "The announcement 'news.holiday' of hotline 'main' ends before it begins.",
+        ),
+    ],
+    "offer-key-taken": [
+        Bad(
+            offered("5", "五", "five"),
+            BALANCE,
+            "offers:",
+            "Menu 'after' of flow 'balance' offers 'after.offer' at key 5, which is taken.",
+        ),
+        Bad(offered("0", "零", "zero"), BALANCE, "offers:", "at key 0, which is taken"),
+        Bad(
+            [
+                Edit(
+                    BALANCE,
+                    "2027-02-01}]",
+                    '2027-02-01},\n      {key: "6", to: who, say: after.offer, last: 2027-01-01}]',
+                )
+            ],
+            BALANCE,
+            "last: 2027-01-01",
+            "at key 6, which is taken",
+        ),
+    ],
+    "long-announcement": [
+        Bad(
+            announced("国庆节期间我们照常为您服务。", "Open."),
+            HOTLINES,
+            "announcements:",
+            "Hotline 'main' announces 'news.holiday', which has 13 characters (zh); 10 are the most.",
+        ),
+    ],
+    "announcements-out-of-place": [
+        Bad(
+            [Edit(MAIN, "repeat: main.short", "repeat: [main.short, announcements]")],
+            MAIN,
+            "repeat:",
+            "Menu 'menu' names 'announcements' in its 'repeat', where none can be said.",
+        ),
+        Bad(
+            [Edit(MAIN, "announcements]", "announcements, announcements]")],
+            MAIN,
+            "say:",
+            "Menu 'menu' names 'announcements' in its 'say' again.",
+        ),
+        Bad(
+            [Edit(BALANCE, "say: balance.tell", "say: [balance.tell, announcements]")],
+            BALANCE,
+            "tell:",
+            "Say 'tell' names 'announcements' in its 'say', where none can be said.",
+        ),
+    ],
+    "announcements-unsaid": [
+        Bad(
+            [Edit(MAIN, "[main.long, announcements]", "main.long")],
+            HOTLINES,
+            "announcements:",
+            "Hotline 'main' announces news.holiday, but no menu has a place for it.",
+        ),
+    ],
+    "undeclared-term": [
+        Bad(
+            [Edit(ZH, "回{amount:money}", "回{amount:term}"), Edit(EN, "back {amount:money}", "back {amount:term}")],
+            ZH,
+            "payments.refund",
+            "The prompt 'payments.refund' says {amount:term}, but payments does not declare what 'amount' can be.",
+        ),
+        Bad(
+            [Edit(ZH, "{tail:digits}", "{tail:term}"), Edit(EN, "{tail:digits}", "{tail:term}")],
+            EN,
+            "identify.tail",
+            "says {tail:term}, but no lookup declares what 'tail' can be.",
+        ),
+    ],
+    "unknown-term": [
+        Bad(
+            [Edit(ZH, "place.county: 本县\n", ""), Edit(EN, "place.county: this county\n", "")],
+            EN,
+            "",
+            "{place:term} can be 'place.county', which is missing.",
+        ),
+        Bad(
+            [Edit(ZH, "city: 本市", "city: 本市{hotline:text}"), Edit(EN, "this city", "the {hotline:text}")],
+            ZH,
+            "place.city",
+            "{place:term} can be 'place.city', which says facts itself.",
+        ),
+        Bad(
+            [Edit(ZH, "place.city: 本市", "place.city: [本市, {en: this city}]")],
+            ZH,
+            "place.city",
+            "{place:term} can be 'place.city', which changes the voice.",
+        ),
+    ],
+    "text-of-nothing": [
+        Bad(
+            [Edit(ZH, "text.balance.tell", "text.balance.tel"), Edit(EN, "text.balance.tell", "text.balance.tel")],
+            ZH,
+            "text.balance",
+            "The text message 'text.balance.tel' is about 'balance.tel', which no prompt file has. Did you mean",
+        ),
+    ],
+    "text-with-other-facts": [
+        Bad(
+            [Edit(ZH, "date}。电话", "month}。电话"), Edit(EN, "date}. Call", "month}. Call")],
+            EN,
+            "text.balance",
+            "The text message 'text.balance.tell' has {as_of:month}, which 'balance.tell' does not say.",
+        ),
+    ],
+    "text-spoken": [
+        Bad(
+            [Edit(BALANCE, "say: balance.tell", "say: [balance.tell, text.balance.tell]")],
+            BALANCE,
+            "tell:",
+            "Say 'tell' says the text message 'text.balance.tell'.",
+        ),
+        Bad(
+            [Edit(HOTLINES, "news.holiday", "text.balance.tell")],
+            HOTLINES,
+            "announcements:",
+            "Hotline 'main' announces the text message 'text.balance.tell'.",
+            frozenset({"long-announcement", "unknown-fact", "unused-prompt"}),
+        ),
+    ],
+    "link-in-text": [
+        Bad(
+            [Edit(ZH, "电话12333", "请看www.example.cn")],
+            ZH,
+            "text.balance",
+            "The text message 'text.balance.tell' has a link ('www').",
+        ),
+        Bad([Edit(EN, "Call 12333", "See HTTPS://example.cn")], EN, "text.balance", "has a link ('HTTPS')"),
     ],
     "late-key": [
         Bad(
@@ -824,6 +1247,15 @@ BAD: dict[str, list[Bad]] = {
             "Key 1 is named after 41 characters (20.5 seconds)",
         ),
         Bad([Edit(EN, " For staff, press zero.", "")], EN, "main.long", "The main menu does not name key 0."),
+        Bad(
+            [
+                Edit(MAIN, "[main.long, announcements]", "[announcements, main.long]"),
+                *announced("国庆节全天照常服务。", "Open."),
+            ],
+            ZH,
+            "您好，",
+            "Key 0 is named after 22 characters (11.0 seconds)",
+        ),
     ],
     "wrong-count": [
         Bad(
@@ -837,6 +1269,12 @@ BAD: dict[str, list[Bad]] = {
             ZH,
             "more.menu",
             "says '共八项'; only up to six options are counted",
+        ),
+        Bad(
+            [Edit(ZH, "after.menu: 查", "after.menu: 共两项。查")],
+            ZH,
+            "after.menu",
+            "The prompt 'after.menu' says '共两项', but menu 'after' also has offers.",
         ),
     ],
     "endless-nesting": [],

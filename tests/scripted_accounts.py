@@ -1,12 +1,18 @@
 """An account service under the tests' control: it answers each question with the next scripted answer."""
 
 import asyncio
+import re
+import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+
+from ivr.walk import china_day
 
 REF = "ref-of-the-test"
 
@@ -37,20 +43,30 @@ PASSWORD_CHANGES: dict[str, tuple[int, dict[str, Any] | None]] = {
     "outage": UNAVAILABLE,
 }
 
+MESSAGES: dict[str, tuple[int, dict[str, Any] | None]] = {
+    "sent": (202, None),
+    "expired": (403, {"status": 403, "code": "reference_expired"}),
+    "outage": UNAVAILABLE,
+}
+
 OUTAGE = "outage"
 EXPIRED = "expired"
+
+_DAYS_FROM_TODAY = re.compile(r"today([+-][0-9]+)")
 
 
 @dataclass
 class ScriptedAccounts:
     """Answers by question: ``verify``, ``balance``, ``contribution-years`` … Unused answers stay in `answers`.
 
-    A check of an SMS code is the question ``verify-code``; ``sms-codes`` and ``pin`` are those of these paths.
+    A check of an SMS code is the question ``verify-code``; ``sms-codes``, ``pin`` and ``messages`` are those of these
+    paths. In an answer ``today+30`` is the day that many days after `today`.
     """
 
     answers: dict[str, deque[Any]] = field(default_factory=lambda: defaultdict(deque))
     asked: list[tuple[str, str, dict[str, Any] | None]] = field(default_factory=list)
     delay: float = 0.0
+    today: Callable[[], date] = lambda: china_day(time.time_ns() // 1_000_000)
     retried: set[str] = field(default_factory=set)
 
     def script(self, service: dict[str, list[Any]]) -> None:
@@ -91,6 +107,12 @@ class ScriptedAccounts:
             await asyncio.sleep(self.delay)
             return _answer(*PASSWORD_CHANGES[self._next("pin")])
 
+        @app.post("/v1/members/{ref}/messages")
+        async def send_message(request: Request, ref: str) -> Response:
+            self.asked.append(("messages", request.headers.get("call-id", ""), await request.json()))
+            await asyncio.sleep(self.delay)
+            return _answer(*MESSAGES[self._next("messages")])
+
         @app.get("/v1/members/{ref}/{what}")
         async def read(request: Request, ref: str, what: str) -> Response:
             self.asked.append((what, request.headers.get("call-id", ""), None))
@@ -111,7 +133,15 @@ class ScriptedAccounts:
     def _next(self, question: str) -> Any:
         if not self.answers[question]:
             raise AssertionError(f"The account service was asked for '{question}' once more than the script says.")
-        return self.answers[question].popleft()
+        return self._dated(self.answers[question].popleft())
+
+    def _dated(self, answer: Any) -> Any:
+        if isinstance(answer, dict):
+            return {name: self._dated(value) for name, value in answer.items()}
+        if isinstance(answer, list):
+            return [self._dated(value) for value in answer]
+        days = _DAYS_FROM_TODAY.fullmatch(answer) if isinstance(answer, str) else None
+        return (self.today() + timedelta(days=int(days[1]))).isoformat() if days else answer
 
 
 def verification(secret_kind: str) -> str:

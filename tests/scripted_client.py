@@ -10,6 +10,7 @@ from ivr.accounts.contract import Verified
 from ivr.call import Credential
 from scripted_accounts import (
     EXPIRED,
+    MESSAGES,
     OUTAGE,
     PASSWORD_CHANGES,
     SMS_CODES,
@@ -58,6 +59,12 @@ class ScriptedClient(AccountClient):
         if problem["code"] != "weak_pin":
             raise Outage(problem["code"])
         return "weak"
+
+    async def send_message(self, ref: str, text: str, *, call_id: str, idempotency_key: str) -> None:
+        self._accounts.asked.append(("messages", call_id, {"text": text, "idempotency_key": idempotency_key}))
+        _, problem = MESSAGES[self._accounts._next("messages")]
+        if problem is not None:
+            raise ReferenceExpired("ended") if problem["code"] == "reference_expired" else Outage(problem["code"])
 
     async def _read(self, ref: str, what: str, read: Callable[[bytes], Record], call_id: str) -> Record:
         answer: Any = self._accounts._next(what)

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Mapping
 
 import httpx2
 import pytest
-from call_scripts import COUNTS_LOST, VOICE_LANGUAGES, Script, check_asked, check_goes_on, check_heard, scripts
+from call_scripts import (
+    COUNTS_LOST,
+    NOTHING_KEPT,
+    VOICE_LANGUAGES,
+    Script,
+    check_asked,
+    check_goes_on,
+    check_heard,
+    scripts,
+)
 from engine_caller import EngineCaller
 from hotline_under_test import AUTH_TOKEN, SECRET_KEY, UnderTest, serving
 from redis.asyncio import Redis
@@ -87,6 +96,9 @@ async def call_through(script: Script, hotline: UnderTest) -> None:
             if line.press == COUNTS_LOST:
                 await redis.delete(EPOCH)
                 continue
+            if line.press == NOTHING_KEPT:
+                await redis.acl_setuser("default", enabled=True, commands=["-set", "-getdel"])
+                continue
             heard = await does(call, line.press)
             check_heard(LIBRARY, line, [_utterance(one) for one in heard])
             check_goes_on(line, ended=call.ended, waits=call.gather.timeout if call.gather else None)
@@ -140,6 +152,7 @@ async def age(redis: Redis, sid: str, ms: int) -> None:
 
 async def count_afresh(redis: Redis, script: Script) -> None:
     """Forget the attempts of earlier scripts, and take those that the script says are taken."""
+    await redis.acl_setuser("default", enabled=True, categories=["+@all"])
     async for key in redis.scan_iter("ivr:count:*"):
         await redis.delete(key)
     counters = Counters(redis, Seals([b64decode(SECRET_KEY)]))

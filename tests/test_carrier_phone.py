@@ -92,7 +92,7 @@ async def test_a_script_is_played_and_printed_turn_by_turn(hotline: Echo, carrie
         "   hears  keyed nothing  (en-US)",
         "    keys  846",
         "   hears  keyed 846  (en-US)",
-        "          You hang up.",
+        "          The keys have run out, so you hang up.",
     ]
     assert (hotline.pressed, hotline.statuses) == (["12", "", "846"], ["completed"])
 

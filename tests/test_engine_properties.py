@@ -31,11 +31,13 @@ from ivr.call import (
     Turn,
 )
 from ivr.counters import Counters
+from ivr.emergency import Emergency
 from ivr.engine import begin, step
 from ivr.inquiry import Desk
 from ivr.kept_password import KeptPasswords
 from ivr.library import Library, default_dirs, load
 from ivr.lookups import DECLARED
+from ivr.metrics import Metrics
 from ivr.redis_line import connect
 from ivr.seals import Seals, position_of, session_from
 from ivr.speech import TYPES
@@ -227,7 +229,8 @@ async def _in_public_mode(session: Session, event: Event, now: int) -> tuple[Ses
             kept_passwords=KeptPasswords(redis, SEALS),
             now=lambda: now,
         )
-        stepping = Stepping(LIBRARY, desk, refusal_step=0.01, work_seconds=1)
+        emergency = Emergency(default_dirs()[0])
+        stepping = Stepping(LIBRARY, desk, emergency, Metrics(), refusal_step=0.01, work_seconds=1)
         return await stepping.inside("CA" + "0" * 32, replace(session, public=True), event)
 
 

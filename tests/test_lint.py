@@ -8,6 +8,7 @@ from lint_examples import (
     AGENT,
     BAD,
     BALANCE,
+    EN,
     HELD,
     HOTLINES,
     IDENTIFY,
@@ -36,8 +37,7 @@ def library_of(texts: Mapping[str, str]) -> Library:
 
 
 def lint(texts: Mapping[str, str], fuse: int = 100) -> list[Problem]:
-    entries = {"number": ("entered", "back"), "password": ("entered", "back")}
-    return check(library_of(texts), LOOKUPS, phrases=HELD, entry_outcomes=entries, entry_wrongs=WRONGS, fuse=fuse)
+    return check(library_of(texts), LOOKUPS, phrases=HELD, entry_wrongs=WRONGS, fuse=fuse)
 
 
 CASES = [pytest.param(rule, bad, id=f"{rule}-{place}") for rule, bads in BAD.items() for place, bad in enumerate(bads)]
@@ -68,6 +68,14 @@ def test_a_hotline_without_a_fault_has_no_problem() -> None:
 
 def test_the_files_of_this_repository_have_no_problem() -> None:
     assert list(map(str, check(load(*default_dirs()), DECLARED))) == []
+
+
+def test_lookups_declare_no_more_than_they_have() -> None:
+    for name, lookup in DECLARED.items():
+        assert lookup.outcomes.keys() >= {*lookup.proves, *lookup.forgets, *lookup.refusals, *lookup.rows}, name
+        lists = [facts for rows in lookup.rows.values() for facts in rows.values()]
+        assert frozenset().union(*lookup.outcomes.values(), *lists) >= lookup.terms.keys(), name
+        assert lookup.takes_secret or not lookup.verifies, name
 
 
 def test_every_rule_has_a_bad_example_and_says_why() -> None:
@@ -132,6 +140,16 @@ def test_a_verification_that_has_just_ended_cannot_hold_at_the_gate() -> None:
     assert {one.rule for one in ungated} == {"deaf-circle", "personal-before-verification"}
 
 
+def test_what_a_lookup_is_given_can_be_said_afterwards() -> None:
+    says_topic = [
+        Edit(ZH, "您的支付是这些", "您的支付是这些，{topic:digits}"),
+        Edit(EN, "These are your payments", "These are your payments, {topic:digits},"),
+    ]
+    assert {one.rule for one in lint(world(*says_topic))} == {"unknown-fact"}
+    give = Edit(BALANCE, "call: payments,", "call: payments, give: {topic: x},")
+    assert lint(world(give, *says_topic)) == []
+
+
 # --- the ways of a call ----------------------------------------------------------------------------------------------
 
 
@@ -183,6 +201,7 @@ def test_each_hotline_begins_where_its_flow_starts(calls: Calls) -> None:
         ("zh", "请按一下键盘，按三个数字。请您按提示操作。", ""),
         ("yue", "返去，請按星號鍵；再聽，撳九。", "*9"),
         ("en", "For your balance, press one. To go back, the star key. Staff, zero.", "1*0"),
+        ("en", "Press one and then the pound key. Ten and the star key are two things.", "1#"),
         ("en", "Press zero, then the pound key. The one two three line, one of many.", "0#"),
         ("en", "Please press Nine to hear this again.", "9"),
     ],

@@ -9,6 +9,7 @@ from lint_examples import HELD, IDENTIFY, LOOKUPS, ZH, Edit, world
 from ivr.call import (
     Answered,
     Ask,
+    Changes,
     Dial,
     DialEnded,
     DialOutcome,
@@ -18,6 +19,7 @@ from ivr.call import (
     Keyed,
     Listen,
     Member,
+    Rows,
     Session,
     Silence,
     Started,
@@ -34,6 +36,7 @@ VALID = "11010519491231002*"
 """An ID number as it is keyed; its X is computed."""
 
 FACTS = {"balance": "12034.50", "as_of": "2026-10-31"}
+ROWS: Rows = (("paid", {"amount": "12.30", "place": "place.city"}), ("refund", {"amount": "2.00"}))
 MINUTE = 60_000
 DIALS: tuple[DialOutcome, ...] = ("answered", "busy", "no_answer", "failed")
 
@@ -58,8 +61,12 @@ def a_key(random: Random, turn: Listen) -> Event:
     if turn.mode == "key":
         return Keyed(random.choice("0123456789*#" + "1113##"))
     if turn.mode == "number":
-        return Keyed(random.choice([VALID, VALID, VALID, VALID, "0", "*", "12", ""]), ended=True)
-    return Keyed(random.choice(["846270"] * 4 + ["0", "*", "123"]), ended=random.random() < 0.5)
+        return Keyed(random.choice([VALID, VALID, VALID, VALID, "0", "*", "12", "", "1", "1"]), ended=True)
+    if turn.mode == "eight":
+        return Keyed(random.choice([VALID[6:14]] * 4 + ["0", "*", "123"]))
+    if turn.mode == "four":
+        return Keyed(random.choice([VALID[14:]] * 4 + ["0", "*", "1230"]))
+    return Keyed(random.choice([VALID[:6]] * 4 + ["0", "*", "123", "", ""]), ended=random.random() < 0.5)
 
 
 def an_answer(random: Random, session: Session, lookup: str, now: int) -> Answered:
@@ -69,13 +76,25 @@ def an_answer(random: Random, session: Session, lookup: str, now: int) -> Answer
         case "gate":
             return Answered("verified" if session.member else random.choice(["open", "open", "open", "closed"]))
         case "verify":
-            return random.choice([Answered("ok", member=member), Answered("refused")])
+            return random.choice([Answered("ok", changes=Changes(member=member)), Answered("refused")])
+        case "send_code":
+            return random.choice([Answered("sent"), Answered("enough")])
+        case "verify_code":
+            proved = Answered("must_change", changes=Changes(pending=member, must_change=True))
+            return random.choice([Answered("ok", changes=Changes(member=member)), proved, Answered("refused")])
+        case "change_password":
+            whose = session.member or session.pending
+            if whose is None or whose.expires_at <= now:
+                return Answered("expired", forget=True)
+            changed = Answered("changed", changes=Changes(member=whose, pending=None, must_change=False))
+            return random.choice([changed, Answered("weak")])
         case "forget":
             return Answered("done", forget=True)
         case _:
             if session.member is None or session.member.expires_at <= now:
                 return Answered("expired", forget=True)
-            return random.choice([Answered("ok", FACTS, personal=True), Answered("error")])
+            found = Answered("ok", FACTS, rows=ROWS if lookup == "payments" else (), personal=True)
+            return random.choice([found, Answered("error")])
 
 
 def a_call(library: Library, random: Random) -> Iterator[tuple[Session, Turn, Session]]:

@@ -26,9 +26,9 @@ from ivr.counters import Counters, Refused
 from ivr.hotline import Deadlines
 from ivr.redis_line import connect
 
-STEP = 0.25
+STEP = 0.3
 """The fixed step on which refusals are sent to the callers whose time is taken here."""
-SLOW = 0.3
+SLOW = 0.36
 """Seconds that an account service takes which is slower than one step."""
 UNHURRIED = Deadlines(reply=3.0, work=5.0, claim=6.0, look=0.02)
 

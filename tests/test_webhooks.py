@@ -421,7 +421,8 @@ async def test_many_calls_at_once_do_not_hear_each_other(hotline: UnderTest) -> 
         hotline.urls, public_url=hotline.public_url, account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN
     ) as carrier:
         callers = [Caller(hotline, carrier) for _ in balances]
-        told = await asyncio.gather(*(one.verified() for one in callers))
+        await asyncio.gather(*(one.verified() for one in callers))
+        told = await asyncio.gather(*(one.follows() for one in callers))
         again = await asyncio.gather(*(one.keys("9") for one in callers))
     sums = [next(word for word in "一两三四五六七八" if f"余额为{word}元" in one.said) for one in told]
     assert sorted(sums) == sorted("一两三四五六七八")

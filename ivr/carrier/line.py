@@ -11,6 +11,7 @@ from ivr.carrier.fields import call_fields, status_fields
 from ivr.carrier.gather import KEY_SECONDS, KEYS, collect
 from ivr.carrier.say import Say
 from ivr.carrier.verbs import (
+    Callee,
     Dial,
     Enqueue,
     Gather,
@@ -53,6 +54,15 @@ class Heard:
     audio: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Somebody who is dialled for the caller, how that ends, and how much the caller had heard by then."""
+
+    number: str
+    ends: str
+    heard: int
+
+
 @dataclass(slots=True)
 class Page:
     """A document that is playing."""
@@ -66,8 +76,8 @@ class Page:
 class Call:
     """A call as its caller lives it; `Carrier.dial` makes one. ``clock`` is virtual seconds since it rang.
 
-    ``heard``, ``turns`` (voice webhooks), ``receipts`` (status callbacks), ``violations``, ``warnings`` and ``lost``
-    (keys that nobody read) grow with the call. HTTP takes no virtual time: how long it really took is in the turns.
+    ``heard``, ``rings`` (who was dialled), ``turns`` (voice webhooks), ``receipts`` (status callbacks), ``violations``,
+    ``warnings`` and ``lost`` (keys that nobody read) grow with the call. HTTP takes no virtual time: how long it really took is in the turns.
     """
 
     def __init__(
@@ -86,6 +96,7 @@ class Call:
         self.queue: bridge.Queued | None = None
         self.queue_position = 1
         self.heard: list[Heard] = []
+        self.rings: list[Ring] = []
         self.turns: list[Exchange] = []
         self.receipts: list[Exchange] = []
         self.legs: list[Call] = []
@@ -222,7 +233,9 @@ class Call:
                 await bridge.leave(self, "leave")
             case Enqueue():
                 await bridge.enqueue(self, verb)
-            case Dial():
+            case Dial(targets=targets):
+                if isinstance(targets[0], Callee):
+                    self.rings.append(Ring(targets[0].address, self.carrier.agent_answers, len(self.heard)))
                 await bridge.dial(self, verb)
             case Record():
                 self.recording, self.waiting = verb, "recording"

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.keypad import Keypad
-from ivr.carrier.line import Call, Heard
+from ivr.carrier.line import Call, Heard, Ring
 from ivr.carrier.say import WORDS_A_SECOND
 from ivr.carrier.verbs import seconds_of
 from ivr.carrier.violations import CarrierRejected, Violation
@@ -45,10 +45,10 @@ async def run_script(carrier: Carrier, keys: str, out: TextIO, err: TextIO | Non
     except ValueError as error:
         print(error, file=err or sys.stderr)
         return CALLED_WRONGLY
-    screen = Screen(out)
     call = carrier.call()
+    screen = Screen(out, call)
     try:
-        screen.dials(call)
+        screen.dials()
         screen.hears(await call.ring("/twilio/voice"))
         for place, press in enumerate(presses):
             if call.ended:
@@ -58,7 +58,8 @@ async def run_script(carrier: Carrier, keys: str, out: TextIO, err: TextIO | Non
                 break
             screen.keys(press)
             screen.hears(await (call.silence() if press == SILENCE else call.press(press)))
-        await _goodbye(call, screen)
+        ran_out = HANG_UP not in presses
+        await _goodbye(call, screen, "The keys have run out, so you hang up." if ran_out else "You hang up.")
     except CarrierRejected:
         pass  # what broke is told below
     return _verdict(call, screen)
@@ -70,11 +71,12 @@ async def run_interactive(carrier: Carrier, out: TextIO, keypad: Keypad | None =
     Ctrl-C, Ctrl-D and ``!`` hang up. What is said appears at once, though time runs as if it were spoken; ``aloud``
     prints it at the pace of speech. Returns the exit status as for a script.
     """
-    screen = Screen(out)
     call = carrier.call()
+    screen = Screen(out, call)
     async with keypad or Keypad() as keys:
         try:
-            screen.dials(call)
+            screen.note("The keyboard is the keypad: 0-9 * #. Ctrl-C or ! hangs up.")
+            screen.dials()
             heard = await call.ring("/twilio/voice")
             while True:
                 await _tell(screen, heard, keys, aloud=aloud)
@@ -85,7 +87,7 @@ async def run_interactive(carrier: Carrier, out: TextIO, keypad: Keypad | None =
                     break
                 screen.keys(pressed or SILENCE)
                 heard = await (call.press(pressed) if pressed else call.silence())
-            await _goodbye(call, screen)
+            await _goodbye(call, screen, "You hang up.")
         except CarrierRejected:
             pass  # what broke is told below
     return _verdict(call, screen)
@@ -124,11 +126,11 @@ async def _tell(screen: "Screen", heard: list[Heard], keys: Keypad, *, aloud: bo
             return
 
 
-async def _goodbye(call: Call, screen: "Screen") -> None:
+async def _goodbye(call: Call, screen: "Screen", hanging_up: str) -> None:
     if call.ended:
         screen.note("The hotline has hung up.")
     else:
-        screen.note("You hang up.")
+        screen.note(hanging_up)
         await call.hang_up()
 
 
@@ -142,25 +144,43 @@ def _verdict(call: Call, screen: "Screen") -> int:
     return REJECTED if call.violations else FINE
 
 
+def _not_really(ring: Ring) -> str:
+    if ring.ends == "answered":
+        return "nobody is really rung: the call goes on as if a human had answered, talked and hung up"
+    return f"nobody is really rung: the call goes on as if it had ended with {ring.ends}"
+
+
 class Screen:
     """Prints a call: coloured on a terminal, plain lines elsewhere."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, call: Call) -> None:
         self.heard = 0
+        self._call = call
+        self._rung = 0
         self._console = Console(file=out, highlight=False, markup=False, soft_wrap=not out.isatty())
 
-    def dials(self, call: Call) -> None:
-        self._line("dials", f"{call.to} from {call.from_}", "bold cyan")
+    def dials(self) -> None:
+        self._line("dials", f"{self._call.to} from {self._call.from_}", "bold cyan")
 
     def keys(self, press: str) -> None:
         self._line("keys", "(silence)" if press == SILENCE else press, "bold green")
 
     def hears(self, heard: list[Heard]) -> None:
-        self.heard += len(heard)
         for sentence in heard:
+            self._rings()
+            self.heard += 1
             language = sentence.lang or "audio"
             pace = ", slow" if sentence.slow else ""
             self._line("hears", f"{sentence.text or sentence.audio}  ({language}{pace})", "")
+        self._rings()
+
+    def _rings(self) -> None:
+        """Print who was dialled before the next sentence was heard."""
+        for ring in self._call.rings[self._rung :]:
+            if ring.heard > self.heard:
+                break
+            self._rung += 1
+            self._line("rings", f"{ring.number}  ({_not_really(ring)})", "bold cyan")
 
     def note(self, text: str) -> None:
         self._line("", text, "dim")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import sys
 import tempfile
@@ -30,6 +31,8 @@ _PAGE = 100
 
 TOLD_TO_LEAVE = 128 + signal.SIGTERM
 
+_TELEPHONE = re.compile(r"\+?[0-9]{1,15}")
+
 Phone = Callable[[Carrier], Coroutine[Any, Any, int]]
 
 
@@ -37,6 +40,9 @@ def call(*, keys: str | None, url: str | None, to: str, from_: str) -> int:
     """Make one call, with keys from a script or from the keyboard; return the exit status."""
     if keys is None and not sys.stdin.isatty():
         raise SettingsError("--keys is missing: expected keys such as '1 -', since standard input is no terminal.")
+    for option, number in (("--to", to), ("--from", from_)):
+        if not _TELEPHONE.fullmatch(number):
+            raise SettingsError(f"{option} {number}: expected a telephone number, digits and perhaps + before them.")
     try:
         parse_keys(keys or "")
         target = url and urls.web_address(url)
@@ -66,6 +72,8 @@ async def _call(settings: Settings, keys: str | None, url: str | None, to: str, 
     if url is not None:
         # The signature of a public service is over its public URL, by whatever way it is reached.
         public = settings.public_url if settings.public_url and urls.is_loopback(url) else url
+        if not await _is_there(url):
+            raise SettingsError(f"No hotline answers at {url}; start one with `ivr serve`.")
         where = LocalService(url, public, settings.twilio_account_sid or DEMO_ACCOUNT_SID, 0)
         return await _dial(phone, where, _token(settings, folder), to, from_)
     found = folder.ready_service()
@@ -118,6 +126,16 @@ def _token(settings: Settings, folder: DataFolder) -> str:
             "since the data folder holds none."
         )
     return token
+
+
+async def _is_there(url: str) -> bool:
+    """Say whether anybody answers at all; what a proxy makes of the path is no matter."""
+    try:
+        async with httpx2.AsyncClient(trust_env=False, timeout=_ASK_READY_S) as client:
+            await client.get(f"{url}/healthz")
+    except httpx2.HTTPError:
+        return False
+    return True
 
 
 async def _answers(found: LocalService) -> bool:

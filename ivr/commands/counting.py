@@ -2,6 +2,9 @@
 
 import asyncio
 
+from redis.exceptions import AuthenticationError, NoPermissionError, ReadOnlyError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from typer import echo
 
 from ivr.commands.serving import read_settings
@@ -19,7 +22,20 @@ def confirm() -> int:
     try:
         asyncio.run(confirm_counters(settings))
     except StoreAway as error:
-        echo(f"The store at {without_password(settings.redis_url)} did not confirm its counters: {error}", err=True)
+        store = without_password(settings.redis_url)
+        echo(f"The store at {store} did not confirm its counters: {_why(error)}.", err=True)
         return 1
     echo(f"The counters of {without_password(settings.redis_url)} are confirmed.")
     return 0
+
+
+def _why(error: StoreAway) -> str:
+    match error.__cause__:
+        case AuthenticationError() | NoPermissionError():
+            return "it does not accept the user or password of IVR_REDIS_URL"
+        case ReadOnlyError():
+            return "it is a replica, which cannot be written"
+        case None | RedisConnectionError() | RedisTimeoutError() | OSError():
+            return "it does not answer"
+        case _:
+            return "it answers, but does not do what it is asked"

@@ -10,12 +10,13 @@ from contextlib import suppress
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from typer import echo
 
 from ivr.datafolder import DataFolder
 from ivr.embedded import EmbeddedFailed
-from ivr.serve import Service, sqlite_url
+from ivr.serve import Service, check_database, sqlite_url
 from ivr.settings import Settings, SettingsError, strange_names
 from ivr.supervisor import StartFailed, listen, web_url
 from ivr.worker import run_worker, serve_app
@@ -114,6 +115,8 @@ def welcome(service: Service) -> None:
         console.print(f"Voice URL for the carrier: {settings.public_url}/twilio/voice")
         if settings.demo:
             console.print("[bold yellow]This is a demo[/]: nobody's real account can be heard here.")
+        for sentence in service.missing:
+            console.print(f"[bold yellow]For now:[/] {escape(sentence)}")
         if "account_url" in settings.stand_ins:
             console.print(_members())
         if "twilio_auth_token" in settings.stand_ins:
@@ -166,12 +169,15 @@ def account_serve(descriptor: int | None, life: int | None, host: str, port: int
     alone = descriptor is None or life is None
     settings = read_settings() if alone else Settings.read(env_file=None)
     folder = DataFolder(settings.data_dir).open()
+    if alone:
+        folder.lock()
+        if settings.database_url:
+            asyncio.run(check_database(settings.database_url))
     token = settings.account_token.get_secret_value() or folder.account_token()
-    app = create_reference(sqlite_url(folder.path / "members.sqlite3"), token)
+    app = create_reference(settings.database_url or sqlite_url(folder.path / "members.sqlite3"), token)
     if descriptor is not None and life is not None:
         serve_app(app, [descriptor], life)
         return 0
-    folder.lock()
     sock = listen(host, port)
     echo(f"The account service listens at {web_url(sock, host)}; its bearer token is in {folder.path}.")
     own_life, keeps_it_open = os.pipe()

@@ -100,6 +100,7 @@ def _known_after(plan: Plan, edge: Edge, before: Knowledge) -> Knowledge:
     node = plan.calls.node(edge.source)
     if isinstance(node, LookupNode) and node.call in plan.declared:
         brought = plan.declared[node.call].outcomes.get(edge.label, frozenset())
+        facts |= frozenset(node.give)
         if edge.label in plan.declared[node.call].forgets:
             return brought, False
         match moment_after(plan, edge, Moment.UNKNOWN):

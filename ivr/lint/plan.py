@@ -125,8 +125,8 @@ class Plan:
             for name, kind in prompt.variables
             if kind == TERM
         }
-        promises = self.declared.values()
-        return {fact: {one for promise in promises for one in promise.terms.get(fact, ())} for fact in facts}
+        sources = [*(promise.terms for promise in self.declared.values()), self.library.policy.terms]
+        return {fact: {one for terms in sources for one in terms.get(fact, ())} for fact in facts}
 
     # --- where things stand ---
 

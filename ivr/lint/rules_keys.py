@@ -101,7 +101,8 @@ def unspoken_key(plan: Plan) -> Iterator[Found]:
             continue
         for ear in ears(plan, stack):
             named = {mention.key for one in heard(plan, node.say, ear) for mention in keys_named(one.segment)}
-            for key in sorted(set(node.keys) - UNSPOKEN - named):
+            whole = plan.known_prompts.issuperset({*node.say} - {ANNOUNCEMENTS})
+            for key in sorted(set(node.keys) - UNSPOKEN - named) if whole else ():
                 if (flow, name, key) not in told:
                     told.add((flow, name, key))
                     yield plan.in_flow(
@@ -113,7 +114,8 @@ def unspoken_key(plan: Plan) -> Iterator[Found]:
                     )
             for place, offer in enumerate(node.offers):
                 named = {mention.key for one in heard(plan, (offer.say,), ear) for mention in keys_named(one.segment)}
-                if offer.key not in named and (flow, name, f"offer {place}") not in told:
+                unnamed = offer.say in plan.known_prompts and offer.key not in named
+                if unnamed and (flow, name, f"offer {place}") not in told:
                     told.add((flow, name, f"offer {place}"))
                     message = f"Menu '{name}' offers '{offer.say}', which does not name key {offer.key} ({ear.lang})."
                     yield plan.in_flow(flow, ("nodes", name, "offers", place), message, "Name its key there.")
@@ -123,7 +125,7 @@ def other_keys_for_seniors(plan: Plan) -> Iterator[Found]:
     """Callers of 60 and over hear a menu in another order; its options and keys are those that everybody has."""
     told: set[tuple[str, str]] = set()
     for stack, node in plan.calls.listening():
-        if not isinstance(node, MenuNode) or not node.senior or stack[-1] in told:
+        if not isinstance(node, MenuNode) or not node.senior or not plan.known_prompts.issuperset(node.senior):
             continue
         flow, name = stack[-1]
         for ear in ears(plan, stack):

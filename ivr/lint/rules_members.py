@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Final
 
 from ivr.flow import CollectNode, LookupNode, Node
-from ivr.lint.knowledge import TOLD_FACTS, at_the_next_key, facts_known, unverified_ways
+from ivr.lint.knowledge import ENTERED_FACTS, TOLD_FACTS, at_the_next_key, facts_known, unverified_ways
 from ivr.lint.plan import HOTLINE_FACTS, Found, Plan, Spoken, targets
 from ivr.problems import listed
 
@@ -115,6 +115,9 @@ def _who_brings(plan: Plan, node: Node, fact: str) -> str:
         for outcome, facts in promise.outcomes.items()
         if fact in facts.union(*promise.rows.get(outcome, {}).values())
     )
+    entries = sorted(entry for entry, facts in ENTERED_FACTS.items() if fact in facts)
+    if entries:
+        return f"It is brought by the entries {listed(entries)}, once they are whole."
     if not bringing:
         return "No lookup brings this fact; take it out of the prompt."
     if node.kind in ("menu", "collect"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Request, Response
@@ -13,6 +14,7 @@ from ivr.channels.twilio.signature import holds
 from ivr.channels.twilio.strays import stray_pairs
 from ivr.channels.twilio.twiml import HANG_UP, write
 from ivr.hotline import Call, Hotline, Page
+from ivr.metrics import Metrics
 from ivr.prompts import speak
 
 BODY_SECONDS = 3.0
@@ -77,45 +79,54 @@ async def _body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-def voice_router(hotline: Hotline, gate: Gate) -> APIRouter:
+def voice_router(hotline: Hotline, gate: Gate, metrics: Metrics) -> APIRouter:
     """Build the routes of the voice webhooks. They answer 200 with TwiML, or 403 where the carrier did not sign."""
     router = APIRouter(prefix="/twilio")
     voice_url = f"{gate.root}/twilio/voice"
 
-    async def answer(request: Request, make: Answer, *, again: str | None = None) -> Response:
+    async def answer(request: Request, kind: str, make: Answer, *, again: str | None = None) -> Response:
+        arrived = time.monotonic()
+        got, response = await made(request, make, again)
+        metrics.webhook(kind, got, time.monotonic() - arrived)
+        return response
+
+    async def made(request: Request, make: Answer, again: str | None) -> tuple[str, Response]:
         form = await gate.admit(request)
         if form is None:
-            return Response(status_code=403)
+            return "forbidden", Response(status_code=403)
         try:
             sid = form.call_sid
             if sid is None:
-                return _twiml(_sorry(hotline, again))
+                return "nameless", _twiml(_sorry(hotline, again))
             if form.completed:
                 await hotline.ended(_call(form, sid))
-                return _twiml(HANG_UP)
-            return _twiml(await make(form, _call(form, sid)))
+                return "ended", _twiml(HANG_UP)
+            return "answer", _twiml(await make(form, _call(form, sid)))
         except Exception:
             log.exception("A webhook of the carrier could not be answered as it should.")
-            return _twiml(_sorry(hotline))
+            return "trouble", _twiml(_sorry(hotline))
 
     # No route may redirect, not even to the same URL without a slash: the keys would be lost on the way.
     @router.post("/voice")
     @router.post("/voice/")
     async def voice(request: Request) -> Response:
-        return await answer(request, lambda _, call: hotline.started(call))
+        return await answer(request, "voice", lambda _, call: hotline.started(call))
 
     @router.post("/turn/{token:path}")
     async def turn(request: Request, token: str) -> Response:
-        return await answer(request, lambda form, call: hotline.turn(call, token, read_event(form)), again=voice_url)
+        def stepped(form: Form, call: Call) -> Awaitable[bytes]:
+            return hotline.turn(call, token, read_event(form))
+
+        return await answer(request, "turn", stepped, again=voice_url)
 
     @router.post("/poll/{token:path}")
     async def poll(request: Request, token: str) -> Response:
-        return await answer(request, lambda _, call: hotline.poll(call, token), again=voice_url)
+        return await answer(request, "poll", lambda _, call: hotline.poll(call, token), again=voice_url)
 
     @router.post("/fallback")
     @router.post("/fallback/")
     async def fallback(request: Request) -> Response:
-        return await answer(request, lambda form, call: hotline.fallback(call, failed_token(form)))
+        return await answer(request, "fallback", lambda form, call: hotline.fallback(call, failed_token(form)))
 
     @router.post("/status")
     @router.post("/status/")
@@ -154,5 +165,5 @@ def _sorry(hotline: Hotline, again: str | None = None) -> bytes:
 
 
 def _said(hotline: Hotline, prompt: str) -> tuple[Utterance, ...]:
-    library = hotline.library
+    library = hotline.stepping.library
     return speak(library.catalogs, prompt, {}, library.hotlines.hotlines[library.hotlines.default].languages[0])

@@ -1,0 +1,35 @@
+"""Calls without Redis: each goes on from what its URL tells, unverified, and nothing is kept."""
+
+from msgspec.structs import replace
+
+from ivr.call import Event, NoAnswer, Started
+from ivr.pages import Call, Pages
+from ivr.seals import Position
+from ivr.stepping import Stepping
+
+
+class PublicMode:
+    """Answers webhooks while the store is away: menus, public information and humans work, nobody is verified."""
+
+    def __init__(self, stepping: Stepping, pages: Pages, hang_up: bytes) -> None:
+        self._stepping = stepping
+        self._pages = pages
+        self._hang_up = hang_up
+
+    async def answer(self, call: Call, position: Position | None, event: Event) -> bytes:
+        """Step from the token alone; a call without one is greeted."""
+        if position is None:
+            session, event = self._stepping.begin(call.dialled), Started()
+        elif self._stepping.too_old(position):
+            return self._hang_up
+        else:
+            session = self._stepping.session_at(position)
+        session, turn = await self._stepping.inside(call.sid, replace(session, public=True), event)
+        session = replace(session, turn=session.turn + 1)
+        return self._pages.turn(call, session, turn, self._stepping.group(session, turn))
+
+    async def carry_on(self, call: Call, position: Position | None) -> bytes:
+        """Go on where a webhook failed; agents who were rung are not rung again."""
+        if position is not None and self._stepping.with_a_human(position):
+            return self._pages.on(call, position)
+        return await self.answer(call, position, NoAnswer())
