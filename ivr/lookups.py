@@ -11,9 +11,9 @@ from ivr.codes import send_code
 from ivr.identity import gate, verify, verify_code
 from ivr.inquiry import Inquiry
 from ivr.newpassword import change_password, drop_password, judge_password
+from ivr.policy import POLICY_ROWS, TERMS, WITHDRAWAL_ROWS, policy, policy_city, policy_topic, policy_withdrawal
 from ivr.records import RELATIVES, SCHEMES, read_record
 from ivr.texting import text_answer, text_page
-from ivr.policy import POLICY_ROWS, TERMS, WITHDRAWAL_ROWS, policy, policy_city, policy_topic, policy_withdrawal
 from ivr.weakness import WEAK_REASONS
 
 

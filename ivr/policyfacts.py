@@ -100,8 +100,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "gaps_late": Kind("gaps", "late"),
     "gaps_short": Kind("gaps", "short"),
 }
-"""Every sentence that a policy answer can have, in the order in which they are said. There is no other: no sentence
-for one rate of credit, for days of payment, or for who may withdraw, because the sources contradict each other there."""
+"""Every sentence that a policy answer can have, in the order in which they are said. There is no other: none for one
+rate of credit, for days of payment or for who may withdraw, because there the sources contradict each other."""
 
 PLACED: Final[Mapping[Topic, str]] = {"years": "years_missing", "credit": "credit_missing"}
 """The topics that are answered for a place, and the kind of row which says that a place is not on file."""

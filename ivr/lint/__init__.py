@@ -16,6 +16,7 @@ from ivr.lint import (
     rules_members,
     rules_names,
     rules_outcomes,
+    rules_policy_spoken,
     rules_wording,
     rules_written,
 )
@@ -125,7 +126,8 @@ def check(
     and ``entry_wrongs`` the ways in which each kind of entry ends or is refused, ``fuse`` the nodes a step may walk.
     """
     plan = Plan(library, declared, phrases, entry_outcomes, entry_wrongs, fuse)
-    problems = [problem for rule in FILE_RULES for problem in _apply(rule, plan)]
+    file_rules = (*FILE_RULES, *rules_policy_spoken.POLICY_RULES)
+    problems = [problem for rule in file_rules for problem in _apply(rule, plan)]
     if WAY_BREAKERS.isdisjoint(problem.rule for problem in problems):
         problems += [problem for rule in CALL_RULES for problem in _apply(rule, plan)]
     return sorted(set(problems))
