@@ -1,13 +1,14 @@
 """The policy facts on file: what each kind of fact says and needs, whose it is, and how long it may be spoken."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from ivr.flow import Day, Name
+from ivr.flow import Name
 
 Topic = Literal["years", "transfer", "credit", "withdrawal", "channels", "gaps"]
 Scheme = Literal["any", "employee", "flexible", "resident"]
@@ -111,18 +112,64 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-Region = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}([0-9]{2}([0-9]{2})?)?$")]
+def _must_be(fits: Callable[[Any], Any], expected: str) -> BeforeValidator:
+    """Refuse what does not fit with one sentence; pydantic would tell every type that a value might have had."""
+
+    def check(value: Any) -> Any:
+        try:
+            found = fits(value)
+        except ValueError:
+            found = None
+        if found is None:
+            raise ValueError(f"expected {expected}")
+        return found
+
+    return BeforeValidator(check)
+
+
+def _day(value: Any) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else None
+
+
+def _day_or_month(value: Any) -> date | None:
+    """Take a month, which is all that is known of some sources, for its first day."""
+    return _day(value) or _day(f"{value}-01")
+
+
+def _or(word: str, fits: Callable[[Any], date | None]) -> Callable[[Any], date | str | None]:
+    return lambda value: word if value == word else fits(value)
+
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_REGION: Final = r"^[0-9]{2}([0-9]{2}([0-9]{2})?)?$"
+
+Bound = Annotated[date | Literal["unknown"], _must_be(_or("unknown", _day), "a day such as 2026-10-01, or unknown")]
+SourceDay = Annotated[
+    date | Literal["unknown"],
+    _must_be(_or("unknown", _day_or_month), "a day such as 2025-03-20, a month such as 2025-03, or unknown"),
+    WithJsonSchema({"type": "string", "pattern": r"^([0-9]{4}-[0-9]{2}(-[0-9]{2})?|unknown)$"}),
+]
+ReviewDay = Annotated[date | Literal["never"], _must_be(_or("never", _day), "a day such as 2026-10-01, or never")]
+LastDay = Annotated[date, _must_be(_day, "a day such as 2027-03-31")]
+
+Region = Annotated[
+    str,
+    StringConstraints(pattern=_REGION),
+    _must_be(
+        lambda value: value if isinstance(value, str) and re.fullmatch(_REGION, value) else None,
+        'the first two, four or six digits of a division code in quotes, such as "4401"',
+    ),
+]
 """The beginning of a division code: two digits for a province, four for a city, six for a county."""
 
+Value = Annotated[
+    int | str,
+    _must_be(
+        lambda value: value if isinstance(value, int | str) and not isinstance(value, bool) else None,
+        'a whole number, or anything else in quotes, such as "2.5"',
+    ),
+]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300)]
-
-
-def _day_or_month(value: object) -> object:
-    """Take a month, which is all that is known of some sources, for its first day."""
-    return f"{value}-01" if isinstance(value, str) and len(value) == len("2025-03") else value
-
-
-SourceDay = Annotated[Day, BeforeValidator(_day_or_month)]
 
 
 class Place(_Model):
@@ -138,7 +185,7 @@ class Refused(_Model):
     kinds: tuple[Name, ...] = Field(default=(), strict=False)
     scheme: Scheme | None = None
     region: Region | None = None
-    values: tuple[int | str, ...] = Field(default=(), strict=False)
+    values: tuple[Value, ...] = Field(default=(), strict=False)
     why: Text
 
 
@@ -159,13 +206,13 @@ class PolicyFact(_Model):
     kind: Name
     city: Name | None = None
     scheme: Scheme
-    effective_from: Day | Literal["unknown"]
-    effective_to: Day | Literal["unknown"]
+    effective_from: Bound
+    effective_to: Bound
     source: Text
-    source_date: SourceDay | Literal["unknown"]
-    reviewed_on: Day | Literal["never"]
-    review_by: Day
-    values: dict[Name, int | str] = {}
+    source_date: SourceDay
+    reviewed_on: ReviewDay
+    review_by: LastDay
+    values: dict[Name, Value] = {}
 
     def in_force(self, today: date) -> bool:
         """Tell whether the rule holds on a day; an unknown bound is none."""

@@ -2,6 +2,7 @@
 
     call: balance is told after one wrong password
     to: "12333"                                   # the number dialled
+    at: "2026-11-18T14:00+08:00"                  # when the call comes in; without it at no time in particular
     agent: busy                                   # how a dial ends: answered, busy, no-answer, failed, canceled
     rings: 120                                    # seconds that pass until a dial has ended
     service: {verify: [wrong, ok], balance: [{balance: "12034.50", as_of: "2026-10-31", status: normal}]}
@@ -32,6 +33,7 @@ the service must be used, and a call that has ended takes no more keys.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,8 @@ AGENTS: Mapping[str, DialOutcome] = {
 
 VOICE_LANGUAGES: Mapping[str, str] = {"cmn-CN": "zh", "yue-CN": "yue", "en-US": "en"}
 
-_HEADERS = {"call", "to", "agent", "rings", "service", "used_up", "codes_used_up", "verified", "set", "texts", "script"}
+_HEADERS = {"call", "to", "at", "agent", "rings", "service", "used_up", "codes_used_up", "verified"}
+_HEADERS |= {"set", "texts", "script"}
 _FIELDS = {"press", "hears", "spoken", "slow", "waits", "then", "times"}
 _PRESSES = re.compile(r"[0-9*#]+|-|wait [0-9]+|counts lost|nothing kept")
 
@@ -89,10 +92,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Script:
-    """A whole call. Accounts are a kind and a number."""
+    """A whole call. Accounts are a kind and a number; `at` is milliseconds since 1970, None for no time in particular."""
 
     call: str
     to: str
+    at: int | None
     agent: str
     rings: int
     service: dict[str, list[Any]]
@@ -122,6 +126,7 @@ def _script(file: str, data: dict[str, Any]) -> Script:
     return Script(
         f"{file.removesuffix('.yaml')}: {data['call']}",
         data.get("to", "12333"),
+        _moment(where, data["at"]) if "at" in data else None,
         agent,
         data.get("rings", 0),
         data.get("service", {}),
@@ -156,18 +161,26 @@ def _lines(where: str, step: int, data: dict[str, Any]) -> list[Line]:
     return [line] * data.get("times", 1)
 
 
+def _moment(where: str, text: Any) -> int:
+    assert isinstance(text, str), f"{where}: quote the time in 'at'"
+    moment = datetime.fromisoformat(text)
+    assert moment.tzinfo is not None, f"{where}: the time in 'at' lacks its zone, such as +08:00"
+    return round(moment.timestamp() * 1000)
+
+
 def _account(text: str) -> tuple[str, str]:
     kind, number = text.split()
     return kind, number
 
 
-def check_heard(library: Library, line: Line, heard: Sequence[Utterance]) -> None:
+def check_heard(library: Library, script: Script, line: Line, heard: Sequence[Utterance]) -> None:
     """Fail where something else is heard than the line says."""
+    _, hotline = library.hotline_for(script.to)
     texts = [one.text for one in heard]
     rest = list(heard)
     for prompt in line.hears:
         lang = rest[0].lang if rest else "zh"
-        count = _matches(library, prompt, lang, rest)
+        count = _matches(library, hotline.languages, prompt, lang, rest)
         assert count, f"{line}: expected {prompt} of {line.hears}, heard {texts}"
         del rest[:count]
     assert not rest, f"{line}: expected {line.hears}, heard besides {[one.text for one in rest]}"
@@ -197,9 +210,8 @@ def check_goes_on(line: Line, *, ended: bool, waits: int | None) -> None:
         assert waits == line.waits, f"{line}: expected a wait of {line.waits} s, not {waits}"
 
 
-def _matches(library: Library, prompt: str, lang: str, heard: Sequence[Utterance]) -> int:
-    """Say how many of the first utterances make up a prompt; 0 where they do not."""
-    offered = library.hotlines.hotlines[library.hotlines.default].languages
+def _matches(library: Library, offered: Sequence[str], prompt: str, lang: str, heard: Sequence[Utterance]) -> int:
+    """Say how many of the first utterances make up a prompt, where these languages are offered; 0 where they do not."""
     for language in (lang, *library.catalogs):
         if language not in library.catalogs:
             continue

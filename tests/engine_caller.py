@@ -55,7 +55,7 @@ class EngineCaller:
         self.script = script
         self.accounts = ScriptedAccounts()
         self.accounts.script(script.service)
-        self.now = BEGAN
+        self.now = BEGAN if script.at is None else script.at
         self.accounts.today = lambda: china_day(self.now)
         name, self.hotline = library.hotline_for(script.to)
         self.counters = ScriptedCounters(script, self.hotline.limits.failed_per_account_a_day)
@@ -94,7 +94,7 @@ class EngineCaller:
             self.now += self.script.rings * 1000
             heard += await self._takes(DialEnded(AGENTS[self.script.agent]))
         assert self.turn is not None
-        check_heard(self.library, line, heard)
+        check_heard(self.library, self.script, line, heard)
         check_goes_on(line, ended=isinstance(self.turn.next, End), waits=_waits(self.turn))
 
     def _event(self, line: Line) -> Event:

@@ -22,6 +22,7 @@ VERIFICATIONS: dict[str, tuple[int, dict[str, Any]]] = {
     "ok": (200, VERIFIED),
     "ok for 60 s": (200, {**VERIFIED, "expires_in": 60}),
     "must_change": (200, {**VERIFIED, "must_change_pin": True}),
+    "must_change for 60 s": (200, {**VERIFIED, "must_change_pin": True, "expires_in": 60}),
     "wrong": (401, {"status": 401, "code": "invalid_credentials"}),
     "locked": (423, {"status": 423, "code": "locked"}),
     "bad token": (401, {"status": 401, "code": "unauthorized"}),

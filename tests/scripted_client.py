@@ -67,7 +67,7 @@ class ScriptedClient(AccountClient):
             raise ReferenceExpired("ended") if problem["code"] == "reference_expired" else Outage(problem["code"])
 
     async def _read(self, ref: str, what: str, read: Callable[[bytes], Record], call_id: str) -> Record:
-        answer: Any = self._accounts._next(what)
+        answer: Any = self._accounts._next(what.partition("?")[0])
         if answer == OUTAGE:
             raise Outage("unavailable")
         if answer == EXPIRED:

@@ -20,6 +20,7 @@ from engine_caller import EngineCaller
 from hotline_under_test import AUTH_TOKEN, SECRET_KEY, UnderTest, serving
 from redis.asyncio import Redis
 
+from ivr.app import wall_clock
 from ivr.call import Utterance
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.line import Call, Heard
@@ -84,7 +85,7 @@ async def test_on_two_workers(script: Script, two_workers: UnderTest) -> None:
 
 async def call_through(script: Script, hotline: UnderTest) -> None:
     hotline.accounts.script(script.service)
-    hotline.clock.ahead_ms = 0
+    hotline.clock.ahead_ms = 0 if script.at is None else script.at - wall_clock()
     async with connect(hotline.redis_url) as redis, ScriptedCarrier(script, hotline) as carrier:
         await count_afresh(redis, script)
         call = carrier.call(to=script.to)
@@ -100,7 +101,7 @@ async def call_through(script: Script, hotline: UnderTest) -> None:
                 await redis.acl_setuser("default", enabled=True, commands=["-set", "-getdel"])
                 continue
             heard = await does(call, line.press)
-            check_heard(LIBRARY, line, [_utterance(one) for one in heard])
+            check_heard(LIBRARY, script, line, [_utterance(one) for one in heard])
             check_goes_on(line, ended=call.ended, waits=call.gather.timeout if call.gather else None)
         await call.hang_up()
         assert call.violations == []
@@ -151,10 +152,11 @@ async def age(redis: Redis, sid: str, ms: int) -> None:
 
 
 async def count_afresh(redis: Redis, script: Script) -> None:
-    """Forget the attempts of earlier scripts, and take those that the script says are taken."""
+    """Forget the attempts of earlier scripts and that their calls broke off, and take those that the script says are taken."""
     await redis.acl_setuser("default", enabled=True, categories=["+@all"])
-    async for key in redis.scan_iter("ivr:count:*"):
-        await redis.delete(key)
+    for name in ("ivr:count:*", "ivr:dropped:*"):
+        async for key in redis.scan_iter(name):
+            await redis.delete(key)
     counters = Counters(redis, Seals([b64decode(SECRET_KEY)]))
     await counters.confirm_epoch()
     limit = LIBRARY.hotline_for(script.to)[1].limits.failed_per_account_a_day

@@ -28,7 +28,8 @@ def fits(name: str, value: Any) -> bool:
 
 
 def kind_of(path: Path) -> str:
-    return "hotlines" if path.name == "hotlines.yaml" else "flow" if path.parent == FLOWS else "prompts"
+    own = {"hotlines.yaml": "hotlines", "policy_facts.yaml": "policy_facts"}
+    return own.get(path.name) or ("flow" if path.parent == FLOWS else "prompts")
 
 
 def value_of(text: str | bytes) -> Any:
@@ -50,7 +51,7 @@ def test_a_schema_is_one(kind: schemas.DataFile) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_the_files_of_the_package_fit(path: Path) -> None:
-    assert {kind_of(file) for file in FILES} == {"flow", "hotlines", "prompts"}
+    assert {kind_of(file) for file in FILES} == {"flow", "hotlines", "policy_facts", "prompts"}
     jsonschema_rs.validator_for(schema(kind_of(path))).validate(value_of(path.read_bytes()))
 
 

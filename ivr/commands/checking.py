@@ -34,7 +34,10 @@ FORMATS: Final[Mapping[str, Callable[[Problem], str]]] = {
 
 
 def check(flows: Path | None, prompts: Path | None, form: str = "text") -> int:
-    """Print the problems of two folders, those of the settings where none are named; return the exit status."""
+    """Print the problems of two folders, those of the settings where none are named; return the exit status.
+
+    The last line names the folders: it is easily the wrong ones that are fine.
+    """
     if form not in FORMATS:
         raise SettingsError(f"--format {form}: expected {', '.join(FORMATS)}.")
     settings = read_settings()
@@ -42,13 +45,15 @@ def check(flows: Path | None, prompts: Path | None, form: str = "text") -> int:
         if named is not None and not named.is_dir():
             raise SettingsError(f"{option} {named}: expected a folder.")
     own_flows, own_prompts = default_dirs()
-    problems = _problems(flows or settings.flows_dir or own_flows, prompts or settings.prompts_dir or own_prompts)
+    folders = flows or settings.flows_dir or own_flows, prompts or settings.prompts_dir or own_prompts
+    read = f"({folders[0]}, {folders[1]})"
+    problems = _problems(*folders)
     for problem in problems:
         echo(FORMATS[form](problem))
     if problems:
-        echo(f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'} found.", err=True)
+        echo(f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'} found {read}.", err=True)
         return 1
-    echo("Flows and prompts are fine.", err=form != "text")
+    echo(f"Flows and prompts are fine {read}.", err=form != "text")
     return 0
 
 

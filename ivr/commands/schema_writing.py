@@ -27,5 +27,5 @@ def show_or_write(folder: Path | None, *, write: bool) -> int:
         return 1
     echo("An editor checks a data file by the schema that its first line names:")
     for kind in schemas.DATA_FILES:
-        echo(f"{kind.files + ':':<22}{schemas.editor_line(where / kind.schema_file)}")
+        echo(f"{kind.files + ':':<25}{schemas.editor_line(where / kind.schema_file)}")
     return 0

@@ -129,7 +129,8 @@ def check(
     file_rules = (*FILE_RULES, *rules_policy_spoken.POLICY_RULES)
     problems = [problem for rule in file_rules for problem in _apply(rule, plan)]
     if WAY_BREAKERS.isdisjoint(problem.rule for problem in problems):
-        problems += [problem for rule in CALL_RULES for problem in _apply(rule, plan)]
+        call_rules = (*CALL_RULES, *rules_policy_spoken.POLICY_CALL_RULES)
+        problems += [problem for rule in call_rules for problem in _apply(rule, plan)]
     return sorted(set(problems))
 
 

@@ -1,6 +1,7 @@
 """Rules about policy answers: what flows ask and prompts say of the facts, no figure of their own, and their ending."""
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -18,7 +19,7 @@ ANSWERS: Final = frozenset({"policy", "policy_withdrawal"})
 """The lookups whose rows are policy answers."""
 
 _FIGURE_WORDS: Final = {
-    "zh": re.compile(r"[零一二两三四五六七八九十百千万]+(年|个月|个?工作日|天|元|块|周?岁|折)|百分之|成以上"),
+    "zh": re.compile(r"[零一二两三四五六七八九十百千万]+(年|个月|个?工作日|天|元|块|周?岁|折)|百分之"),
     "yue": re.compile(r"[零一二兩三四五六七八九十百千萬]+(年|個月|個?工作日|日|元|蚊|周?歲|折)|百分之"),
     "en": re.compile(
         r"\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|\w+teen|\w+ty|hundred|thousand)"
@@ -127,6 +128,28 @@ def policy_place_not_offered(plan: Plan) -> Iterator[Found]:
             yield in_facts(plan, ("facts", name, "city"), message, remedy)
 
 
+def policy_without_topic(plan: Plan) -> Iterator[Found]:
+    """An answer needs its topic, and a topic that was given before a key may be forgotten with the verification."""
+    waiting = deque((stack, False) for stack in plan.calls.starts())
+    seen = set(waiting)
+    told: set[tuple[str, str]] = set()
+    while waiting:
+        stack, given = waiting.popleft()
+        node = plan.calls.node(stack)
+        call = node.call if isinstance(node, LookupNode) else ""
+        if call == "policy" and not given and stack[-1] not in told:
+            told.add(stack[-1])
+            flow, name = stack[-1]
+            message = f"A call can come to lookup '{name}' of flow '{flow}' without a topic."
+            remedy = f"Lead to it from {listed(sorted(GIVEN))} alone, with no menu in between."
+            yield plan.in_flow(flow, ("nodes", name), message, remedy, key=True)
+        for edge in plan.calls.edges.get(stack, ()):
+            then = (edge.target, TOPIC in GIVEN.get(call, ()) or (given and edge.way != "key"))
+            if then not in seen:
+                seen.add(then)
+                waiting.append(then)
+
+
 POLICY_RULES: Final[tuple[Callable[[Plan], Iterator[Found]], ...]] = (
     *FACT_RULES,
     policy_words,
@@ -137,6 +160,10 @@ POLICY_RULES: Final[tuple[Callable[[Plan], Iterator[Found]], ...]] = (
     policy_given,
     policy_place_not_offered,
 )
+"""Rules that look at each place by itself."""
+
+POLICY_CALL_RULES: Final[tuple[Callable[[Plan], Iterator[Found]], ...]] = (policy_without_topic,)
+"""Rules that walk every way a call can take."""
 
 
 def _tellers(plan: Plan) -> Iterator[tuple[str, SayNode]]:

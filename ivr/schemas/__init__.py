@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from ivr.flow import AGAIN, Flow, Hotlines, Lang, PromptId
+from ivr.policyfacts import PolicyFacts
 from ivr.prompts import NAME_FORM, TYPES
 
 FOLDER: Final = Path(__file__).resolve().parent
@@ -49,6 +50,7 @@ class DataFile:
 DATA_FILES: Final = (
     DataFile("flow", "flows/*.yaml", "A flow of the hotline", Flow),
     DataFile("hotlines", "flows/hotlines.yaml", "The hotlines by the number dialled", Hotlines),
+    DataFile("policy_facts", "flows/policy_facts.yaml", "What policy answers may say", PolicyFacts),
     DataFile("prompts", "prompts/*.yaml", "What is spoken in one language, by prompt id", dict[PromptId, Spoken]),
 )
 

@@ -6,20 +6,22 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmark.calls import AUTH_TOKEN
-from benchmark.processes import Process
+from benchmark.processes import NotStarted, Process
+
 from ivr.embedded import EmbeddedValkey
 from ivr.serve import confirm_counters
 from ivr.settings import DEMO_ACCOUNT_SID, Settings
 from ivr.supervisor import probe
 
 HOTLINE, PLAIN, CONTROL = "hotline", "plain", "plain again"
-PEERS = ("transitions", "python-statemachine")
-IN_ORDER = (PLAIN, HOTLINE, CONTROL, *PEERS)
+TRANSITIONS, STATEMACHINE = "transitions", "python-statemachine"
+IN_ORDER = (PLAIN, HOTLINE, CONTROL, TRANSITIONS, STATEMACHINE)
 """The hotline stands between the two that are the same, so that a slow minute of the machine hits all three."""
 
-SECRET_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="  # noqa: S105 - seals nothing but made-up calls
+SECRET_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 BE = str(Path(__file__).parent)
 START_S = 20.0
 _LOOK_S = 0.02
@@ -39,27 +41,31 @@ class Field:
         return self.valkey.pid
 
 
-class NotStarted(Exception):  # noqa: N818 - reads as what happened
-    """A process of the benchmark did not come up; the message is one sentence."""
+class Cores(NamedTuple):
+    """The cores that are used: one for whoever is measured, one for all else; the same where there is only one."""
+
+    contender: int
+    rest: int
+
+    def leave_to_contenders(self) -> None:
+        """Take this process, and the children it has from now on, off the contenders' core."""
+        os.sched_setaffinity(0, {self.rest})
 
 
 @contextmanager
-def two_cores() -> Iterator[tuple[int | None, int | None]]:
-    """Keep this process and its children to two cores, and give the contender's and that of all else."""
+def two_cores() -> Iterator[Cores]:
+    """Keep this process and its children to two cores; afterwards it has again what it had before."""
     before = os.sched_getaffinity(0)
-    cores = sorted(before)[:2]
-    if len(cores) < 2:
-        yield None, None
-        return
+    cores = Cores(min(before), max(sorted(before)[:2]))
+    os.sched_setaffinity(0, set(cores))
     try:
-        os.sched_setaffinity(0, {cores[1]})
-        yield cores[0], cores[1]
+        yield cores
     finally:
         os.sched_setaffinity(0, before)
 
 
 @asynccontextmanager
-async def taking_part(folder: Path, core: int | None, names: tuple[str, ...] = IN_ORDER) -> AsyncIterator[Field]:
+async def taking_part(folder: Path, core: int, names: tuple[str, ...] = IN_ORDER) -> AsyncIterator[Field]:
     """Start the store, the account service and the contenders; all have answered when the field is given."""
     async with AsyncExitStack() as stack:
         valkey = EmbeddedValkey(folder / "valkey")
@@ -86,13 +92,13 @@ async def taking_part(folder: Path, core: int | None, names: tuple[str, ...] = I
         yield Field(valkey, settings, contenders)
 
 
-def _hotline(settings: Settings, core: int | None) -> Process:
+def _hotline(settings: Settings, core: int) -> Process:
     process = Process(HOTLINE, ("-m", "ivr", "worker"), core=core)
     process.env = settings.changed(public_url=process.url).environment()
     return process
 
 
-def _other(name: str, redis_url: str, account_url: str, core: int | None) -> Process:
+def _other(name: str, redis_url: str, account_url: str, core: int) -> Process:
     kind = PLAIN if name == CONTROL else name
     process = Process(name, (), core=core)
     process.arguments = (BE, "be", kind, "--redis", redis_url, "--accounts", account_url, "--url", process.url)

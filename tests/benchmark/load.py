@@ -70,7 +70,8 @@ class Load:
 
     def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
         self.requests: Sequence[bytes] = ()
-        self._address = urlsplit(url)
+        address = urlsplit(url)
+        self._host, self._port = address.hostname or "", address.port or 80
         self._count = connections
         self._connections: list[_Connection] = []
         self._replies: list[bytes] = []
@@ -80,9 +81,7 @@ class Load:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         for _ in range(self._count):
-            _, connection = await loop.create_connection(
-                lambda: _Connection(self), self._address.hostname, self._address.port
-            )
+            _, connection = await loop.create_connection(lambda: _Connection(self), self._host, self._port)
             self._connections.append(connection)
         return self
 
@@ -123,7 +122,6 @@ class Load:
     def fail(self, sentence: str) -> None:
         if self._done is not None and not self._done.done():
             self._done.set_exception(NotAnswered(sentence))
-
 
 
 async def walk_up(load: Load, phase: Phase, calls: Sequence[Caller]) -> list[bytes]:

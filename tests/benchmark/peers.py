@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from types import SimpleNamespace
 
+from benchmark.calls import AUTH_TOKEN, SPOKEN_BALANCE
+from benchmark.plain import GO_ON, SESSION_S, Accounts
 from fastapi import FastAPI, Request, Response
 from redis.asyncio import Redis
 from statemachine import State, StateMachine
 from transitions import Machine
-from twilio.request_validator import RequestValidator
-from twilio.twiml.voice_response import Gather, VoiceResponse
-
-from benchmark.calls import AUTH_TOKEN, SPOKEN_BALANCE
-from benchmark.plain import GO_ON, SESSION_S, Accounts
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
+from twilio.twiml.voice_response import Gather, VoiceResponse  # type: ignore[import-untyped]
 
 SAYS = {
     "menu": "您好，这里是一二三三三热线。查医保个人账户余额，请按一。",
@@ -79,10 +78,12 @@ def by_statemachine() -> Move:
 
 def _listening(state: str, says: str) -> str:
     response = VoiceResponse()
-    listens = {"menu": {"num_digits": 1, "finish_on_key": ""}, "password": {"num_digits": 6}}.get(state, {})
-    gather = Gather(
-        **{"finish_on_key": "#", "action": GO_ON, "method": "POST", "action_on_empty_result": True, **listens}
-    )
+    if state == "menu":
+        gather = Gather(num_digits=1, finish_on_key="", action=GO_ON, method="POST", action_on_empty_result=True)
+    elif state == "number":
+        gather = Gather(finish_on_key="#", action=GO_ON, method="POST", action_on_empty_result=True)
+    else:
+        gather = Gather(num_digits=6, finish_on_key="#", action=GO_ON, method="POST", action_on_empty_result=True)
     gather.say(says, language="cmn-CN", voice="Polly.Zhiyu-Neural")
     response.append(gather)
     return str(response)
@@ -115,7 +116,7 @@ def peer_app(move: Move, redis_url: str, account_url: str, public_url: str) -> F
             return Response(status_code=403)
         call, keys = form["CallSid"], form.get("Digits", "")
         before = await redis.get(f"peer:{call}") or "menu"
-        state = move(before, keys)
+        state = move(str(before), keys)
         says = SAYS[state]
         if before == "password":
             await accounts.balance(call, "110105195001011009")

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+from benchmark.calls import PASSWORD, SPOKEN_BALANCE
 from fastapi import FastAPI, Request, Response
 from redis.asyncio import Redis
-
-from benchmark.calls import PASSWORD, SPOKEN_BALANCE
 
 SESSION_S = 45 * 60
 GO_ON = "/twilio/turn"

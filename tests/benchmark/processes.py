@@ -15,6 +15,10 @@ from ivr.supervisor import listen, web_url
 STOP_S = 10.0
 
 
+class NotStarted(Exception):  # noqa: N818 - reads as what happened
+    """A process of the benchmark did not come up; the message is one sentence."""
+
+
 def cpu_seconds(pid: int) -> float:
     """Give the processor time that a process has used so far, in seconds, to the nanosecond where Linux tells it.
 

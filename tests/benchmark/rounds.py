@@ -9,6 +9,7 @@ from benchmark.calls import PHASES, NotAnswered, Phase, callers
 from benchmark.contenders import CONTROL, PLAIN, Field
 from benchmark.load import Load, check_replies, walk_up
 from benchmark.processes import Process, cpu_seconds
+
 from ivr.redis_line import connect
 from ivr.serve import confirm_counters
 
