@@ -14,7 +14,7 @@ from ivr.channels.twilio.routes import Gate, page_writer, voice_router
 from ivr.channels.twilio.twiml import HANG_UP
 from ivr.counters import Counters
 from ivr.dropped import DroppedCalls
-from ivr.emergency import Emergency
+from ivr.emergency import LOOK_SECONDS, Emergency
 from ivr.hotline import Deadlines, Hotline
 from ivr.inquiry import Desk
 from ivr.kept_password import KeptPasswords
@@ -49,15 +49,21 @@ def load_library(settings: Settings) -> Library:
 
 
 def create_app(
-    settings: Settings, *, now: Callable[[], int] = wall_clock, deadlines: Deadlines | None = None
+    settings: Settings,
+    *,
+    now: Callable[[], int] = wall_clock,
+    deadlines: Deadlines | None = None,
+    look_seconds: float = LOOK_SECONDS,
 ) -> FastAPI:
     """Build the service of one worker. `now` gives milliseconds since 1970.
+
+    Every `look_seconds` the file of the emergency announcement is looked at.
 
     Raises LibraryError where flows and prompts cannot be served.
     """
     deadlines = deadlines or Deadlines()
     library = load_library(settings)
-    emergency = Emergency(settings.flows_dir or default_dirs()[0])
+    emergency = Emergency(settings.flows_dir or default_dirs()[0], look_seconds=look_seconds)
     emergency.look()
     redis = connect(settings.redis_url)
     seals = Seals(settings.secrets)

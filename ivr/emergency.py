@@ -24,8 +24,10 @@ log = logging.getLogger(__name__)
 class Emergency:
     """What the file says now. A file that cannot be read leaves what it said before in force, and says so once."""
 
-    def __init__(self, flows_dir: Path) -> None:
+    def __init__(self, flows_dir: Path, *, look_seconds: float = LOOK_SECONDS) -> None:
         self._path = flows_dir / EMERGENCY
+        self._look_seconds = look_seconds
+        self._unreadable = False
         self._seen: tuple[int, int] | None = None
         self._lines: dict[str, str] = {}
 
@@ -33,6 +35,11 @@ class Emergency:
         """Give the announcement in a language; nothing where there is none."""
         line = self._lines.get(lang)
         return () if line is None else (Utterance("emergency", lang, line, slow),)
+
+    @property
+    def spoken(self) -> bool:
+        """Tell whether there is an announcement, in whatever language."""
+        return bool(self._lines)
 
     def look(self) -> None:
         """Read the file where it has changed since the last look. Blocks: call it in a thread."""
@@ -43,12 +50,16 @@ class Emergency:
                 return
             data = self._path.read_bytes()
         except FileNotFoundError:
+            if self._lines:
+                log.info("%s is gone: it is silent from now on.", EMERGENCY)
             self._seen, self._lines = None, {}
             return
         except OSError as error:
-            log.warning("%s cannot be read (%s); the announcement stays as it was.", EMERGENCY, error.strerror)
+            if not self._unreadable:
+                log.warning("%s cannot be read (%s); the announcement stays as it was.", EMERGENCY, error.strerror)
+            self._unreadable = True
             return
-        self._seen = seen
+        self._seen, self._unreadable = seen, False
         lines, faults = _lines(data)
         if faults:
             log.error("%s is wrong, the announcement stays as it was: %s", EMERGENCY, " ".join(faults))
@@ -60,7 +71,7 @@ class Emergency:
         """Look again and again, until cancelled."""
         while True:
             await asyncio.to_thread(self.look)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._look_seconds)
 
 
 def _lines(data: bytes) -> tuple[dict[str, str], list[str]]:
@@ -75,7 +86,7 @@ def _lines(data: bytes) -> tuple[dict[str, str], list[str]]:
     for lang, text in file.value.items():
         if lang not in LANGUAGES:
             faults.append(f"'{lang}' is no language; expected {', '.join(LANGUAGES)}.")
-        elif not isinstance(text, str) or not 0 < len(text) <= LONGEST:
+        elif not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
             faults.append(f"The line of '{lang}' must be text of 1 to {LONGEST} characters.")
         elif any(sign in text for sign in "0123456789¥%") or not text.isprintable():
             faults.append(f"The line of '{lang}' must have words for figures, and no control characters.")

@@ -17,7 +17,7 @@ from ivr.dropped import DroppedCalls
 from ivr.emergency import Emergency
 from ivr.inquiry import Desk
 from ivr.library import Library
-from ivr.lookups import DECLARED
+from ivr.lookups import DECLARED, SERVICES
 from ivr.metrics import Metrics
 from ivr.pages import Call, Page, Pages
 from ivr.public_mode import PublicMode
@@ -157,7 +157,7 @@ class Hotline:
         try:
             kept = await self.store.load(call.sid)
             await self.store.end(call.sid)
-            if isinstance(kept, Kept):
+            if isinstance(kept, Kept) and kept.session.asked in SERVICES:
                 await self.dropped.note(call.calling, kept.session)
         except StoreAway as away:
             log.warning("The end of a call could not be noted, so it is forgotten by its time to live: %s", away)

@@ -26,9 +26,12 @@ class Tried(NamedTuple):
 
 async def gate(inquiry: Inquiry) -> Answered:
     """Say whether the caller has to identify, and whether that is possible now."""
+    return Answered("verified") if inquiry.session.member is not None else await may_try(inquiry)
+
+
+async def may_try(inquiry: Inquiry) -> Answered:
+    """Say whether a password or a code can be checked now, so that nobody is asked for one in vain."""
     session = inquiry.session
-    if session.member is not None:
-        return Answered("verified")
     if session.failed >= inquiry.hotline.limits.failed_per_call:
         return Answered("spent")
     if session.public or not await _countable(inquiry):

@@ -8,7 +8,8 @@ from ivr import records
 from ivr.accounts.contract import Balance, ContributionYears
 from ivr.call import Answered
 from ivr.codes import send_code
-from ivr.identity import gate, verify, verify_code
+from ivr.flow import CallNode, LookupNode, MenuNode
+from ivr.identity import gate, may_try, verify, verify_code
 from ivr.inquiry import Inquiry
 from ivr.newpassword import change_password, drop_password, judge_password
 from ivr.policy import POLICY_ROWS, TERMS, WITHDRAWAL_ROWS, policy, policy_city, policy_topic, policy_withdrawal
@@ -51,8 +52,18 @@ SERVICES = ("balance", "years", "details", "status", "policy", "password")
 
 
 async def dropped(inquiry: Inquiry) -> Answered:
-    """Say whether this caller's last call broke off before its answer."""
-    return Answered("yes" if inquiry.session.facts.get("dropped") in SERVICES else "no")
+    """Say whether this caller's last call broke off before its answer, and the hotline dialled now can go on with it."""
+    chosen = inquiry.session.facts.get("dropped", "")
+    return Answered("yes" if chosen in SERVICES and _has(inquiry, chosen) else "no")
+
+
+def _has(inquiry: Inquiry, service: str) -> bool:
+    """Tell whether a menu of the hotline's first flow leads to a service; the call may have broken off at another."""
+    nodes = inquiry.library.flows[inquiry.hotline.flow].nodes
+    chosen = {to for node in nodes.values() if isinstance(node, MenuNode) for to in node.keys.values()}
+    goes_on = [node for node in nodes.values() if isinstance(node, LookupNode) and node.call == "go_on"]
+    ways = {node.outcomes.get(service, "") for node in goes_on} & chosen
+    return any(isinstance(nodes[way], CallNode) for way in ways)
 
 
 async def go_on(inquiry: Inquiry) -> Answered:
@@ -152,6 +163,7 @@ _INSURED = ("active", "suspended", "overdue", "transferred_out")
 
 DECLARED: Mapping[str, Declared] = {
     "gate": Declared(gate, _outcomes(verified="", open="", spent="", closed=""), proves=frozenset({"verified"})),
+    "may_try": Declared(may_try, _outcomes(open="", spent="", closed="")),
     "verify": Declared(
         verify,
         _outcomes(ok="", refused="", refused_again="", spent="", too_simple="", closed="", error=""),

@@ -93,10 +93,11 @@ def rows_about(policy: PolicyFacts, topic: Topic, region: str, today: date) -> R
     rows = _once((fact.kind, _facts(fact)) for fact in said)
     if topic in PLACED and not any(fact.city for fact in on_file):
         rows.insert(_place_for_city(rows), (PLACED[topic], {CITY: _name(policy, region)}))
-    if not on_file or _withheld(on_file, said):
-        city = next((fact.city for fact in on_file if fact.city), None)
-        name = UNNAMED if topic not in PLACED else named(city) if city else _name(policy, region)
-        rows.insert(_place_for_city(rows), (WITHHELD, {CITY: name}))
+    withheld = _withheld(on_file, said)
+    if city := next((fact.city for fact in withheld if fact.city), None):
+        rows.insert(_place_for_city(rows), (WITHHELD, {CITY: named(city)}))
+    elif withheld or not on_file:
+        rows.append((WITHHELD, {CITY: UNNAMED}))
     if days := [day for fact in said if (day := fact.checked_on())]:
         rows.append((AS_OF, {AS_OF: min(days).isoformat()}))
     return tuple(rows)
@@ -111,14 +112,15 @@ def _said(on_file: list[PolicyFact], today: date) -> list[PolicyFact]:
     return [fact for fact in said if KINDS[fact.kind].unless not in about]
 
 
-def _withheld(on_file: list[PolicyFact], said: list[PolicyFact]) -> bool:
-    """Tell whether something is kept back that nothing spoken makes up for."""
+def _withheld(on_file: list[PolicyFact], said: list[PolicyFact]) -> list[PolicyFact]:
+    """Give what is kept back and nothing spoken makes up for."""
     about = {(fact.scheme, KINDS[fact.kind].says) for fact in said}
     outdone = {KINDS[fact.kind].says for fact in said}
-    return any(
-        (fact.scheme, KINDS[fact.kind].says) not in about and KINDS[fact.kind].unless not in outdone
+    return [
+        fact
         for fact in on_file
-    )
+        if (fact.scheme, KINDS[fact.kind].says) not in about and KINDS[fact.kind].unless not in outdone
+    ]
 
 
 def _facts(fact: PolicyFact) -> Facts:

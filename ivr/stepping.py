@@ -107,20 +107,32 @@ class Stepping:
     async def inside(self, sid: str, session: Session, event: Event) -> tuple[Session, Turn]:
         """Step until the call waits for its caller or for something outside this process."""
         session = self._on_known_version(session)
-        begins = session.turn < 0
+        begins, spoke = session.turn < 0, session.lang
         if not session.stack:
             event = event if isinstance(event, Started) else Started()
         elif self._asks_for_nothing(session):
             # What was keyed before was dropped with the session: what is keyed now belongs to nothing.
             session = self._at_the_gate(session)
             event = Silence() if session.stack else Started()
-        so_far = Turn(self.emergency.say(session.lang) if begins else (), End())
+        so_far = Turn((), End())
         while True:
             session, turn = step(self.library, session, event, self.desk.now())
+            if begins or session.lang != spoke:
+                session, turn = self._announced(session, turn, begins=begins)
+                begins, spoke = False, session.lang
             so_far = _joined(so_far, turn)
             if not isinstance(turn.next, Ask) or (DECLARED[turn.next.lookup].remote and not session.public):
                 return session, so_far
             event = await self._ask(sid, session, turn.next, _clock() + self._work_seconds)
+
+    def _announced(self, session: Session, turn: Turn, *, begins: bool) -> tuple[Session, Turn]:
+        """Put the emergency announcement first: where a call begins, and once for each language it then switches to."""
+        mark = f"emergency.{session.lang}"
+        if not self.emergency.spoken or mark in session.heard or not (begins or "emergency" in session.heard):
+            return session, turn
+        line = self.emergency.say(session.lang, slow=session.slow)
+        heard = session.heard | {"emergency", mark}
+        return replace(session, heard=heard), turn._replace(say=(*line, *turn.say))
 
     async def work(self, sid: str, session: Session, turn: Turn, *, arrived: float, spent: bool) -> Worked:
         """Ask, inside and outside, until the call waits for its caller again; `turn` is what asks first.

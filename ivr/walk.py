@@ -73,8 +73,6 @@ class Walk:
             node = self.flow().nodes[name]
             keeps = isinstance(node, nodes.MenuNode) or (isinstance(node, nodes.LookupNode) and node.keep)
             self.change(said=tuple(one for one in self.session.said if one.lead) if keeps else (), repeats=0)
-            if len(self.session.stack) == 1 and isinstance(node, nodes.CallNode):
-                self.change(asked=name, answered=False)
         for _ in range(FUSE):
             self.change(stack=(*self.session.stack[:-1], (self.session.stack[-1][0], name)))
             node = self.node()
@@ -86,13 +84,20 @@ class Walk:
                         self.speak((node.rows[kind],), lead=True, personal=personal, facts=facts)
                     self.leave("to")
                     name = node.to
-                case nodes.MenuNode() | nodes.CollectNode():
+                case nodes.MenuNode():
+                    if len(self.session.stack) == 1:
+                        self.change(asked="")  # back in the main menu there is nothing left to go on with
+                    return self.prompt(node)
+                case nodes.CollectNode():
+                    self.change(answered=False)  # what was said was why it is asked for, or about another number
                     return self.prompt(node)
                 case nodes.LookupNode():
                     if node.give:
                         self.change(facts={**self.session.facts, **node.give})
                     return self.turn(Ask(node.call, secret))
                 case nodes.CallNode():
+                    if len(self.session.stack) == 1:
+                        self.change(asked=name, answered=False)
                     name = self.library.flows[node.flow].start
                     self.change(stack=(*self.session.stack, (node.flow, name)))
                 case nodes.ReturnNode():

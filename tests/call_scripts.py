@@ -3,6 +3,7 @@
     call: balance is told after one wrong password
     to: "12333"                                   # the number dialled
     at: "2026-11-18T14:00+08:00"                  # when the call comes in; without it at no time in particular
+    dropped: years                                # what the caller had chosen in a call that broke off just before
     agent: busy                                   # how a dial ends: answered, busy, no-answer, failed, canceled
     rings: 120                                    # seconds that pass until a dial has ended
     service: {verify: [wrong, ok], balance: [{balance: "12034.50", as_of: "2026-10-31", status: normal}]}
@@ -60,10 +61,20 @@ AGENTS: Mapping[str, DialOutcome] = {
 }
 """How a dial ends, by the carrier's word for it: one that was taken back has reached nobody either."""
 
+SERVICE_KEYS: Mapping[str, str] = {
+    "balance": "1",
+    "years": "2",
+    "details": "3",
+    "status": "4",
+    "policy": "5",
+    "password": "6",
+}
+"""The keys of the main menu by what they choose."""
+
 VOICE_LANGUAGES: Mapping[str, str] = {"cmn-CN": "zh", "yue-CN": "yue", "en-US": "en"}
 
 _HEADERS = {"call", "to", "at", "agent", "rings", "service", "used_up", "codes_used_up", "verified"}
-_HEADERS |= {"set", "texts", "script"}
+_HEADERS |= {"dropped", "set", "texts", "script"}
 _FIELDS = {"press", "hears", "spoken", "slow", "waits", "then", "times"}
 _PRESSES = re.compile(r"[0-9*#]+|-|wait [0-9]+|counts lost|nothing kept")
 
@@ -92,11 +103,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Script:
-    """A whole call. Accounts are a kind and a number; `at` is milliseconds since 1970, None for no time in particular."""
+    """A whole call. Accounts are a kind and a number; `at` is milliseconds since 1970, None where any time will do."""
 
     call: str
     to: str
     at: int | None
+    dropped: str
     agent: str
     rings: int
     service: dict[str, list[Any]]
@@ -120,6 +132,8 @@ def _script(file: str, data: dict[str, Any]) -> Script:
     where = f"{file}: '{data.get('call')}'"
     assert not data.keys() - _HEADERS, f"{where}: a call script has no {data.keys() - _HEADERS}"
     agent = data.get("agent", "answered")
+    dropped = data.get("dropped", "")
+    assert dropped in ("", *SERVICE_KEYS), f"{where}: a call can break off after {[*SERVICE_KEYS]}, not {dropped!r}"
     assert agent in AGENTS, f"{where}: an agent is one of {list(AGENTS)}, not {agent!r}"
     lines = tuple(one for step, line in enumerate(data["script"], 1) for one in _lines(where, step, line))
     assert not any(line.ends for line in lines[:-1]), f"{where}: something follows the end of the call"
@@ -127,6 +141,7 @@ def _script(file: str, data: dict[str, Any]) -> Script:
         f"{file.removesuffix('.yaml')}: {data['call']}",
         data.get("to", "12333"),
         _moment(where, data["at"]) if "at" in data else None,
+        dropped,
         agent,
         data.get("rings", 0),
         data.get("service", {}),
@@ -197,6 +212,9 @@ def check_asked(script: Script, accounts: ScriptedAccounts) -> None:
     if script.verified is not None:
         bodies = [body["credential"] for what, _, body in accounts.asked if what in VERIFYING and body]
         assert tuple((one["kind"], one["number"]) for one in bodies) == script.verified
+    codes = [body for what, _, body in accounts.asked if what == "sms-codes" and body]
+    numbers = {one["idempotency_key"]: one["credential"] for one in codes}
+    assert all(numbers[one["idempotency_key"]] == one["credential"] for one in codes), "one key for two accounts' codes"
     if script.set is not None:
         assert tuple(body["new_pin"] for what, _, body in accounts.asked if what == "pin" and body) == script.set
     if script.texts is not None:

@@ -99,7 +99,7 @@ class EngineCaller:
 
     def _event(self, line: Line) -> Event:
         if line.press is None:
-            return Started()
+            return Started(self.script.dropped)
         assert self.turn is not None
         assert isinstance(self.turn.next, Listen), f"pressed {line.press!r}, but nobody listens"
         return Silence() if line.press == "-" else gathered(self.turn.next.mode, line.press)

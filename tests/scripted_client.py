@@ -60,9 +60,9 @@ class ScriptedClient(AccountClient):
             raise Outage(problem["code"])
         return "weak"
 
-    async def send_message(self, ref: str, text: str, *, call_id: str, idempotency_key: str) -> None:
+    async def send_message(self, _: str, text: str, *, call_id: str, idempotency_key: str) -> None:
         self._accounts.asked.append(("messages", call_id, {"text": text, "idempotency_key": idempotency_key}))
-        _, problem = MESSAGES[self._accounts._next("messages")]
+        problem = MESSAGES[self._accounts._next("messages")][1]
         if problem is not None:
             raise ReferenceExpired("ended") if problem["code"] == "reference_expired" else Outage(problem["code"])
 

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from ivr.carrier import Carrier
+from ivr.carrier.carrier import AgentAnswers
 from ivr.carrier.keypad import Keypad
 from ivr.carrier.phone import parse_keys, run_interactive, run_script
 
@@ -27,6 +28,7 @@ class Echo:
         self.statuses: list[str] = []
         self.keyed = asyncio.Event()
         self.digits, self.timeout, self.extra = 3, 1, ""
+        self.transfer = ""
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         fields = dict(parse_qsl(request.content.decode(), keep_blank_values=True))
@@ -35,12 +37,12 @@ class Echo:
             return httpx2.Response(204)
         text = "welcome"
         if request.url.path == "/turn":
-            self.pressed.append(fields["Digits"])
+            self.pressed.append(fields.get("Digits", ""))
             self.keyed.set()
-            text = f"keyed {fields['Digits'] or 'nothing'}"
+            text = f"keyed {fields.get('Digits') or 'nothing'}"
         body = GATHER.format(self.digits, self.timeout, text) + self.extra
         if fields.get("Digits") == "0":
-            body = "<Say>goodbye</Say><Hangup/>"
+            body = self.transfer or "<Say>goodbye</Say><Hangup/>"
         return httpx2.Response(200, text=f"<Response>{body}</Response>", headers={"content-type": "text/xml"})
 
 
@@ -107,8 +109,34 @@ async def test_what_the_hotline_ends_is_not_keyed_any_more(hotline: Echo, carrie
     assert hotline.pressed == ["0"]
 
 
+DIAL = '<Say>one moment</Say><Dial action="/turn"><Number>+12025550133</Number></Dial>'
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [("answered", "as if a human had answered, talked and hung up"), ("busy", "as if it had ended with busy")],
+)
+async def test_who_is_rung_is_told_between_what_is_heard_before_and_after(
+    hotline: Echo, carrier: Carrier, answers: AgentAnswers, told: str
+) -> None:
+    hotline.transfer, carrier.agent_answers = DIAL, answers
+    out = io.StringIO()
+    assert await run_script(carrier, "0# 1", out) == 0
+    assert out.getvalue().splitlines()[2:] == [
+        "    keys  0#",
+        "   hears  one moment  (en-US)",
+        f"   rings  +12025550133  (nobody is really rung: the call goes on {told})",
+        "   hears  keyed nothing  (en-US)",
+        "    keys  1",
+        "   hears  keyed 1  (en-US)",
+        "          The keys have run out, so you hang up.",
+    ]
+
+
 async def test_an_exclamation_mark_hangs_up(hotline: Echo, carrier: Carrier) -> None:
-    assert await run_script(carrier, "!", io.StringIO()) == 0
+    out = io.StringIO()
+    assert await run_script(carrier, "!", out) == 0
+    assert out.getvalue().splitlines()[-1].strip() == "You hang up."
     assert (hotline.pressed, hotline.statuses) == ([], ["completed"])
 
 
@@ -153,6 +181,7 @@ async def test_single_keys_are_read_until_hang_up(hotline: Echo, carrier: Carrie
     async with asyncio.timeout(5):
         assert await run_interactive(carrier, out, Keypad(phone)) == 0
     assert (hotline.pressed, hotline.statuses) == (["12", "846"], ["completed"])
+    assert out.getvalue().splitlines()[0].strip() == "The keyboard is the keypad: 0-9 * #. Ctrl-C or ! hangs up."
     assert "hears  keyed 846" in out.getvalue()
     assert termios.tcgetattr(phone) == before
 

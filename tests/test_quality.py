@@ -15,7 +15,7 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 FLOORS = [
     "call datafolder problems seals settings speech urls validators weakness",
     "accounts counters embedded filefaults flow kept_password metrics prompts redis_line store yamlfile",
-    "codes engine entries identity inquiry library lookups newpassword parts walk",
+    "codes engine entries identity inquiry library lookups newpassword parts records texting walk workdays",
     "hotline lint",
     "carrier channels",
     "app commands serve supervisor worker __main__",

@@ -166,9 +166,7 @@ async def test_an_entry_is_told_in_the_words_for_its_kind(lookup: str, entry: di
         ({"amount": "2.22"}, [("done", "")]),
     ],
 )
-async def test_a_transfer_is_told_as_far_as_it_is_known(
-    case: dict[str, Any], rows: list[tuple[str, str]]
-) -> None:
+async def test_a_transfer_is_told_as_far_as_it_is_known(case: dict[str, Any], rows: list[tuple[str, str]]) -> None:
     known = {"case_number": "x", "stage": "done", "submitted_on": "2026-11-11", "from_region": "<Say>", "to_region": ""}
     answered = await ask("transfers", [known | case])
     found = [(kind, " ".join(facts[name] for name in sorted(facts))) for kind, facts in answered.rows]
@@ -211,7 +209,7 @@ async def test_a_late_answer_is_an_outage(lookup: str) -> None:
     async def late(*_: object) -> Any:
         await asyncio.sleep(1)
 
-    inquiry.desk.accounts._read = late  # type: ignore[method-assign]
+    inquiry.desk.accounts._read = late  # type: ignore[method-assign, assignment]
     assert await DECLARED[lookup].answer(inquiry) == Answered("error")
 
 

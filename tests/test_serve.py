@@ -145,10 +145,9 @@ def begin(short_folder: Path) -> Iterator[Callable[..., Serving]]:
 def test_the_help_names_the_commands(arguments: list[str], tmp_path: Path) -> None:
     done = ivr(arguments, tmp_path)
     assert done.returncode == 0
-    for command in ("serve", "call", "check", "counters", "version"):
+    for command in ("serve", "call", "check", "draw", "schemas", "account", "counters", "version"):
         assert re.search(rf"^  {command} ", done.stdout, re.MULTILINE)
     assert "worker" not in done.stdout
-    assert "account" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -174,15 +173,18 @@ def test_every_command_explains_itself(command: str, says: str, tmp_path: Path) 
     [
         (["sevre"], "No such command 'sevre'"),
         (["serve", "--prot", "1"], "No such option: --prot"),
-        (["serve", "--port", "http"], "'--port'"),
-        (["serve", "--port", "65536"], "'--port'"),
-        (["serve", "--workers", "0"], "'--workers'"),
+        (["serve", "--port", "http"], "'--port': expected a whole number from 0 to 65535, not http."),
+        (["serve", "--port", "65536"], "'--port': expected a whole number from 0 to 65535"),
+        (["serve", "--workers", "0"], "'--workers': expected a whole number from 1 to 64"),
+        (["account", "serve", "--port", "-1"], "'--port': expected a whole number from 0 to 65535"),
         (["serve", "--host", "no..such..host"], "--host no..such..host cannot be used"),
         (["call"], "--keys is missing"),
         (["call", "--keys", "1 abc"], "'abc'"),
         (["call", "--keys", "! 1"], "follows !"),
         (["call", "--keys", "-", "--url", "hotline"], "--url: expected http://HOST"),
-        (["call", "--keys", "-", "--url", "http://127.0.0.1:9"], "IVR_TWILIO_AUTH_TOKEN is not set"),
+        (["call", "--keys", "-", "--url", "http://127.0.0.1:1"], "No hotline answers at http://127.0.0.1:1; start one"),
+        (["call", "--keys", "-", "--to", "abc"], "--to abc: expected a telephone number"),
+        (["call", "--keys", "-", "--from", "+"], "--from +: expected a telephone number"),
         (["counters", "confirm"], "IVR_REDIS_URL is not set"),
         (["counters"], "Missing command"),
     ],
@@ -199,6 +201,8 @@ def test_a_wrong_call_gets_one_sentence_and_status_2(arguments: list[str], says:
     [
         ({"refusal_step": "fast"}, ["IVR_REFUSAL_STEP is wrong"]),
         ({"redis_url": "redis://localhost"}, ["IVR_SECRET_KEY is not set"]),
+        ({"database_url": "mysql+asyncmy://me:swordfish@db/calls"}, ["IVR_DATABASE_URL is wrong: its driver asyncmy"]),
+        ({"database_url": "sqlite:////no/such/folder/calls.db"}, ["The database at IVR_DATABASE_URL cannot be opened"]),
         (
             {"twilio_auth_token": "12345", "public_url": "https://hotline.example.com"},
             ["IVR_TWILIO_AUTH_TOKEN is too short", "IVR_TWILIO_ACCOUNT_SID is not set", "IVR_ACCOUNT_URL is not set"],
@@ -366,9 +370,30 @@ def test_a_call_that_is_told_to_leave_takes_its_service_with_it(short_folder: Pa
     assert list(short_folder.iterdir()) == []
 
 
+def test_members_are_kept_in_the_database_that_is_set(begin: Callable[..., Serving]) -> None:
+    serving = begin(database_url="sqlite:///members-elsewhere.db").ready()
+    assert TOLD in ivr(BALANCE, serving.folder).stdout
+    assert serving.stop() == 0
+    assert (serving.folder / "members-elsewhere.db").exists()
+    assert not (serving.data / "members.sqlite3").exists()
+
+
+def test_a_store_that_does_not_answer_is_told_when_calls_can_come_in(begin: Callable[..., Serving]) -> None:
+    serving = begin(redis_url="redis://127.0.0.1:1", secret_key=KEY).ready()
+    assert "For now: Redis does not answer: calls are answered in public mode, nobody is verified." in serving.out
+
+
+def test_a_hotline_whose_token_nobody_knows_cannot_be_called(begin: Callable[..., Serving], tmp_path: Path) -> None:
+    serving = begin(twilio_auth_token=TOKEN).ready()
+    done = ivr(["call", "--keys", "-", "--url", serving.url], tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("IVR_TWILIO_AUTH_TOKEN is not set")
+
+
 def test_what_is_set_replaces_only_its_own_embedded_part(begin: Callable[..., Serving], valkey_url: str) -> None:
     settings = {"redis_url": valkey_url, "secret_key": KEY, "twilio_auth_token": TOKEN}
     serving = begin(**settings).ready()
+    assert "For now: The counters of this Redis are not confirmed" in serving.out
     assert sorted(command.split(" -m ")[-1].split(" --")[0] for command in serving.children().values()) == [
         "ivr account serve",
         "ivr worker",
@@ -386,13 +411,13 @@ def test_what_is_set_replaces_only_its_own_embedded_part(begin: Callable[..., Se
 def test_a_store_that_is_away_cannot_confirm(tmp_path: Path) -> None:
     done = ivr(["counters", "confirm"], tmp_path, redis_url="redis://127.0.0.1:1", secret_key=KEY)
     assert done.returncode == 1
-    assert done.stderr.startswith("The store at redis://127.0.0.1:1 did not confirm its counters")
-    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr == "The store at redis://127.0.0.1:1 did not confirm its counters: it does not answer.\n"
 
 
 def test_check_is_content_with_what_is_served(tmp_path: Path) -> None:
     done = ivr(["check"], tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"Flows and prompts are fine ({ROOT / 'flows'}, {ROOT / 'prompts'}).\n"
 
 
 def test_check_tells_every_problem(tmp_path: Path) -> None:
@@ -402,4 +427,5 @@ def test_check_tells_every_problem(tmp_path: Path) -> None:
     done = ivr(["check", "--flows", "flows"], tmp_path)
     assert done.returncode == 1
     assert "main.yaml:2" in done.stdout
+    assert f"found (flows, {ROOT / 'prompts'})" in done.stderr
     assert "Traceback" not in done.stderr

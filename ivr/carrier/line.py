@@ -77,7 +77,8 @@ class Call:
     """A call as its caller lives it; `Carrier.dial` makes one. ``clock`` is virtual seconds since it rang.
 
     ``heard``, ``rings`` (who was dialled), ``turns`` (voice webhooks), ``receipts`` (status callbacks), ``violations``,
-    ``warnings`` and ``lost`` (keys that nobody read) grow with the call. HTTP takes no virtual time: how long it really took is in the turns.
+    ``warnings`` and ``lost`` (keys that nobody read) grow with the call. HTTP takes no virtual time: how long it really
+    took is in the turns.
     """
 
     def __init__(
