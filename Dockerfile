@@ -1,12 +1,15 @@
-# The hotline as an image. It is installed by the steps of the README: a virtual environment and pip.
+# The hotline as an image. It is installed by the steps of the README: a virtual environment, pip, and the locked
+# versions.
 FROM python:3.13-slim AS build
 RUN python -m venv /opt/ivr
 WORKDIR /src
+COPY requirements.lock ./
+RUN /opt/ivr/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY ivr ivr
 COPY flows flows
 COPY prompts prompts
-RUN /opt/ivr/bin/pip install --no-cache-dir .
+RUN /opt/ivr/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent ivr \

@@ -95,7 +95,8 @@ def rows_about(policy: PolicyFacts, topic: Topic, region: str, today: date) -> R
         rows.insert(_place_for_city(rows), (PLACED[topic], {CITY: _name(policy, region)}))
     withheld = _withheld(on_file, said)
     if city := next((fact.city for fact in withheld if fact.city), None):
-        rows.insert(_place_for_city(rows), (WITHHELD, {CITY: named(city)}))
+        place = max((at + 1 for at, row in enumerate(rows) if CITY in row[1]), default=_place_for_city(rows))
+        rows.insert(place, (WITHHELD, {CITY: named(city)}))
     elif withheld or not on_file:
         rows.append((WITHHELD, {CITY: UNNAMED}))
     if days := [day for fact in said if (day := fact.checked_on())]:

@@ -1,6 +1,7 @@
 """What several tests share: a real Valkey server, emptied before each test that uses it."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -10,8 +11,27 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+import ivr
 from ivr.embedded import EmbeddedValkey
 from ivr.redis_line import connect
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say where the tested package lies if it is not this checkout: a change made here would not be tested.
+
+    The quiet mode of pytest has no header, so the sentence stands above the first dot.
+    """
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    tested = Path(ivr.__file__).resolve().parent
+    meant = tested == CHECKOUT / "ivr" or "CI" in os.environ or "IVR_TEST_INSTALLED" in os.environ
+    if reporter is not None and not meant:
+        reporter.write_line(
+            f"These tests run the installed copy in {tested}, not this checkout: "
+            "`pip install -e '.[test]'` makes them follow your changes.",
+            yellow=True,
+        )
 
 
 @pytest.fixture

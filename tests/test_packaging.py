@@ -1,6 +1,7 @@
 """What is installed: the command, the licence, and the flows and prompts without which it has nothing to say."""
 
 import ast
+import re
 import subprocess
 import tomllib
 from importlib.metadata import packages_distributions
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from ivr import __main__, library
 
@@ -25,9 +27,12 @@ def test_the_wheel_has_flows_and_prompts_where_the_library_looks_for_them(projec
     assert wheel["packages"] == ["ivr"]
     assert wheel["force-include"] == {"flows": "ivr/data/flows", "prompts": "ivr/data/prompts"}
     # In a checkout they lie beside the package; installed, in its data folder.
-    assert library.default_dirs() == (ROOT / "flows", ROOT / "prompts")
+    package = Path(library.__file__).resolve().parent
+    home = ROOT if package == PACKAGE else package / "data"
+    assert library.default_dirs() == (home / "flows", home / "prompts")
     for folder in library.default_dirs():
-        assert list(folder.glob("*.yaml"))
+        names = {path.name for path in folder.glob("*.yaml")}
+        assert names == {path.name for path in (ROOT / folder.name).glob("*.yaml")}
 
 
 def test_what_the_package_reads_beside_its_modules_is_not_left_out_of_the_wheel() -> None:
@@ -85,13 +90,26 @@ def test_everything_that_is_imported_is_a_dependency(project: dict[str, Any]) ->
     assert missing == set()
 
 
+def test_the_lock_pins_every_dependency_with_its_hashes_and_names_no_place(project: dict[str, Any]) -> None:
+    text = (ROOT / "requirements.lock").read_text("utf-8")
+    pinned = dict(re.findall(r"^([a-z0-9._-]+)==([^ ]+)", text, re.MULTILINE))
+    for requirement in map(Requirement, project["project"]["dependencies"]):
+        assert requirement.specifier.contains(pinned[requirement.name.lower()]), f"lock {requirement} anew"
+    packages = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert len(packages) >= len(pinned)
+    assert [package for package in packages if "--hash=sha256:" not in package] == []
+    assert re.findall(r"https?://|file:|--(?:extra-)?index|--find-links| @ ", text) == []
+
+
 def test_the_image_is_built_with_the_steps_of_the_readme_and_does_not_run_as_root() -> None:
     lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
     assert any(line.startswith("RUN python -m venv") for line in lines)
-    assert any("pip install" in line for line in lines)
+    for step in ("--require-hashes -r requirements.lock", "--no-deps ."):
+        assert [line for line in lines if "pip install" in line and line.endswith(step)], step
+        assert f"pip install {step}" in (ROOT / "README.md").read_text("utf-8")
     users = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert users
     assert users[-1] != "root"
     assert any("/healthz" in line for line in lines)
     copied = {name for line in lines if line.startswith("COPY") and "--from" not in line for name in line.split()[1:-1]}
-    assert copied >= {"pyproject.toml", "README.md", "LICENSE", "ivr", "flows", "prompts"}
+    assert copied >= {"pyproject.toml", "requirements.lock", "README.md", "LICENSE", "ivr", "flows", "prompts"}

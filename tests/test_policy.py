@@ -265,7 +265,7 @@ def test_a_fact_is_spoken_until_its_review_and_only_if_dated_or_reviewed(
 def test_a_withheld_fact_of_a_place_names_the_place_and_offers_an_agent() -> None:
     rows = rows_about(FACTS, "credit", "360102", TODAY)
     assert kinds(rows)[:2] == ["credit_who", "withheld"]
-    assert spoken(rows)[1] == "江西的有关规定正在重新核对，这里不能播报，请按零，由工作人员为您解答。"
+    assert spoken(rows)[1] == "江西有的规定正在重新核对，这里不能播报，请按零，由工作人员为您解答。"
 
 
 @pytest.mark.parametrize("topic", TOPICS)
@@ -309,6 +309,11 @@ def test_what_two_sources_say_alike_is_said_once_and_one_of_them_may_be_stale() 
     stale = {"review_by": "2026-11-01", "reviewed_on": "2026-10-01"}
     assert told(GO_ON, CITY, CITY) == ["years_alike", "go_on", "as_of"]
     assert told(GO_ON, CITY | stale, CITY) == ["years_alike", "go_on", "as_of"]
+
+
+def test_what_is_withheld_of_a_place_comes_after_what_is_said_of_it() -> None:
+    flexible = CITY | {"kind": "years_flexible", "scheme": "flexible", "values": {"actual": 10}, "review_by": "2026-11-01"}
+    assert told(GO_ON, CITY, flexible) == ["years_alike", "withheld", "go_on", "as_of"]
 
 
 def test_an_answer_is_as_old_as_its_oldest_fact() -> None:
