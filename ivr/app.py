@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from ivr import lint
 from ivr.accounts.client import AccountClient
-from ivr.channels.twilio.routes import Gate, page_writer, voice_router
+from ivr.channels.twilio.routes import Gate, page_writer, voice_routes
 from ivr.channels.twilio.twiml import HANG_UP
 from ivr.counters import Counters
 from ivr.dropped import DroppedCalls
@@ -108,7 +108,7 @@ def create_app(
         account_sid=settings.twilio_account_sid,
         auth_tokens=settings.auth_tokens,
     )
-    app.include_router(voice_router(hotline, gate, metrics))
+    app.router.routes.extend(voice_routes(hotline, gate, metrics))
 
     @app.get("/healthz")
     async def healthz() -> Response:

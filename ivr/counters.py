@@ -1,5 +1,7 @@
 """Count attempts over all calls and workers: sliding windows with reservations, by the clock of Redis."""
 
+import asyncio
+
 from msgspec import Struct
 from redis.asyncio import Redis
 
@@ -12,6 +14,8 @@ EPOCH = "ivr:epoch"
 """The one key without an end: no call causes it. A store that lacks it has lost its counts."""
 
 KEEP_AFTER_S = 60.0
+LATELY_S = 1.0
+"""For so long a confirmed epoch is taken for granted where a mistake costs a caller a question, never an attempt."""
 
 
 class Reserved(Struct, frozen=True):
@@ -39,6 +43,7 @@ class Counters:
         self._seals = seals
         self._line = RedisLine(redis, deadline=deadline)
         self._reserve = self._line.script("reserve")
+        self._whole_until = 0.0
 
     async def reserve(
         self, kind: str, value: str, *, limit: int, window_s: float, reservation: str, of: str | None = None
@@ -58,6 +63,7 @@ class Counters:
                 return Refused(taken)
         # Asked afterwards: had the counts been lost before the step, the epoch would be missing now.
         if not await self.epoch_confirmed():
+            await self._release(places, reservation)
             raise StoreAway("Redis has lost its counts: no attempt is granted until an operator confirms them.")
         return Reserved(taken)
 
@@ -68,6 +74,17 @@ class Counters:
     async def epoch_confirmed(self) -> bool:
         """Tell whether the counts in this store are known to be whole."""
         return bool(await self._line.ask(self._redis.exists(EPOCH)))
+
+    async def lately_confirmed(self) -> bool:
+        """Tell whether the counts were known to be whole within the last second.
+
+        That is enough to ask for a number; what an attempt needs is told by its reservation. That they are not whole
+        is never remembered, so calls go on as soon as an operator confirms them.
+        """
+        now = asyncio.get_running_loop().time()
+        if now >= self._whole_until and await self.epoch_confirmed():
+            self._whole_until = now + LATELY_S
+        return now < self._whole_until
 
     async def confirm_epoch(self) -> None:
         """Vouch for the counts in this store: the operator's word, or the embedded server's first start."""

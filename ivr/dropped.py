@@ -17,7 +17,7 @@ KEPT_MS = 10 * 60_000
 _TELEPHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 
 WITHHELD = frozenset({"+266696687", "+86266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
-"""What carriers send in place of a number that is withheld: ANONYMOUS, RESTRICTED and so on, as a keypad spells them."""
+"""What carriers send in place of a withheld number: ANONYMOUS, RESTRICTED and so on, as a keypad spells them."""
 
 
 class DroppedCalls:

@@ -13,7 +13,7 @@ from ivr.library import EMERGENCY
 from ivr.speech import LANGUAGES
 from ivr.yamlfile import read
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 """How often the file is looked at."""
 
 LONGEST = 200
@@ -27,8 +27,8 @@ class Emergency:
     def __init__(self, flows_dir: Path, *, look_seconds: float = LOOK_SECONDS) -> None:
         self._path = flows_dir / EMERGENCY
         self._look_seconds = look_seconds
-        self._unreadable = False
-        self._seen: tuple[int, int] | None = None
+        self._unreadable = self._empty = False
+        self._seen: tuple[int, ...] | None = None
         self._lines: dict[str, str] = {}
 
     def say(self, lang: str, *, slow: bool = False) -> tuple[Utterance, ...]:
@@ -44,28 +44,35 @@ class Emergency:
     def look(self) -> None:
         """Read the file where it has changed since the last look. Blocks: call it in a thread."""
         try:
-            found = self._path.stat()
-            seen = (found.st_mtime_ns, found.st_size)
-            if seen == self._seen:
-                return
-            data = self._path.read_bytes()
-        except FileNotFoundError:
-            if self._lines:
-                log.info("%s is gone: it is silent from now on.", EMERGENCY)
-            self._seen, self._lines = None, {}
-            return
+            seen, data = self._changed()
         except OSError as error:
             if not self._unreadable:
                 log.warning("%s cannot be read (%s); the announcement stays as it was.", EMERGENCY, error.strerror)
             self._unreadable = True
             return
-        self._seen, self._unreadable = seen, False
+        self._unreadable = False
+        if data is None:
+            self._empty = False
+            return
+        if not data and self._lines and not self._empty:
+            self._empty = True  # somebody may be saving it just now: that it is gone is believed at the second look
+            return
+        self._seen, self._empty = seen, False
         lines, faults = _lines(data)
         if faults:
             log.error("%s is wrong, the announcement stays as it was: %s", EMERGENCY, " ".join(faults))
-            return
-        self._lines = lines
-        log.info("%s: %s", EMERGENCY, "is spoken from now on." if lines else "is silent from now on.")
+        elif lines != self._lines:
+            self._lines = lines
+            log.info("%s: %s", EMERGENCY, "is spoken from now on." if lines else "is silent from now on.")
+
+    def _changed(self) -> tuple[tuple[int, ...] | None, bytes | None]:
+        """Give how the file looks now and what is in it, nothing where it is gone; None for what has not changed."""
+        try:
+            found = self._path.stat()
+            seen = (found.st_ino, found.st_mtime_ns, found.st_size)
+            return seen, None if seen == self._seen else self._path.read_bytes()
+        except FileNotFoundError:
+            return None, None if self._seen is None else b""
 
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
@@ -88,6 +95,6 @@ def _lines(data: bytes) -> tuple[dict[str, str], list[str]]:
             faults.append(f"'{lang}' is no language; expected {', '.join(LANGUAGES)}.")
         elif not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
             faults.append(f"The line of '{lang}' must be text of 1 to {LONGEST} characters.")
-        elif any(sign in text for sign in "0123456789¥%") or not text.isprintable():
+        elif any(sign.isdecimal() or sign in "¥￥%％" for sign in text) or not text.isprintable():
             faults.append(f"The line of '{lang}' must have words for figures, and no control characters.")
     return dict(file.value), faults

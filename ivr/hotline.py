@@ -200,14 +200,15 @@ class Hotline:
     async def _commit(self, one: Step, session: Session, turn: Turn, *, gives_back: int = 0) -> bytes:
         """Commit a transition and give its reply, or the reply of whoever was first."""
         session = replace(session, turn=one.before.turn + 1)
-        reply = self._written(one.call, session, turn)
+        token = self.pages.token(one.call, session)
+        reply = self.pages.turn(one.call, session, turn, self.stepping.group(session, turn), token)
         committed = await self.store.commit(
             one.call.sid,
             expected=one.expected,
             session=session,
             reply=reply,
             ttl_s=KEEP_DIAL_S if isinstance(turn.next, Dial) else KEEP_S,
-            awaited_token=self.pages.token(one.call, session),
+            awaited_token=token,
             claim=one.claim,
             give_back_failed=gives_back,
             ends=isinstance(turn.next, End),
@@ -232,9 +233,6 @@ class Hotline:
         if kept.claim is not None:
             return await self._join(one.call, position, kept, one.arrived)
         return await self._stand(one.call, kept, one.arrived)
-
-    def _written(self, call: Call, session: Session, turn: Turn) -> bytes:
-        return self.pages.turn(call, session, turn, self.stepping.group(session, turn))
 
     # --- work that outlives its webhook ---
 

@@ -42,8 +42,9 @@ class Declared(NamedTuple):
     terms: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
-async def forget(_: Inquiry) -> Answered:
-    """End the verification, because another number is to be asked about."""
+async def forget(inquiry: Inquiry) -> Answered:
+    """End the verification, because another number is to be asked about; with it goes what was keyed of a password."""
+    await drop_password(inquiry)
     return Answered("done", forget=True)
 
 
@@ -52,7 +53,7 @@ SERVICES = ("balance", "years", "details", "status", "policy", "password")
 
 
 async def dropped(inquiry: Inquiry) -> Answered:
-    """Say whether this caller's last call broke off before its answer, and the hotline dialled now can go on with it."""
+    """Say whether this caller's last call broke off before its answer, and can be gone on with at this hotline."""
     chosen = inquiry.session.facts.get("dropped", "")
     return Answered("yes" if chosen in SERVICES and _has(inquiry, chosen) else "no")
 

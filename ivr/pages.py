@@ -36,9 +36,11 @@ class Pages:
         """Give the token of the turn after the session's own."""
         return self._seals.seal_token("turn", call.sid, position_of(session))
 
-    def turn(self, call: Call, session: Session, turn: Turn, group: AgentGroup | None) -> bytes:
-        """Write the turn that brought a call to where the session stands."""
-        return self._write(Page(turn, self.token(call, session), "turn", group))
+    def turn(
+        self, call: Call, session: Session, turn: Turn, group: AgentGroup | None, token: str | None = None
+    ) -> bytes:
+        """Write the turn that brought a call to where the session stands; ``token`` is its own where it is made yet."""
+        return self._write(Page(turn, token or self.token(call, session), "turn", group))
 
     def poll(self, call: Call, before: Session, say: tuple[Utterance, ...]) -> bytes:
         """Write what is said while work goes on, and come back for its reply: made from where the call stood before."""

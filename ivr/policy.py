@@ -17,7 +17,7 @@ GIVEN: Final[Mapping[str, frozenset[str]]] = {
     "policy_topic": frozenset({TOPIC}),
     "policy_city": frozenset({TOPIC, PLACE}),
 }
-"""The facts that a flow has to give to a lookup; no other lookup takes any."""
+"""The facts that a flow has to give to these lookups."""
 
 CHOSEN_BY: Final = "chosen_by"
 MEMBER: Final = "member"

@@ -8,6 +8,8 @@ write is one script, so that it happens as a whole or not at all, and by the ser
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -37,14 +39,22 @@ class Claim(Struct, frozen=True):
 
 
 class Kept(Struct, frozen=True):
-    """A call as it was committed last. ``reply`` is None where it was lost, or nothing was committed yet."""
+    """A call as it was committed last."""
 
     turn: int
     awaited: bytes
     session: Session
-    reply: bytes | None
+    open_reply: Callable[[], bytes | None]
     claim: Claim | None
     failed: int
+
+    @property
+    def reply(self) -> bytes | None:
+        """The last reply; None where it was lost, or nothing was committed yet.
+
+        It is opened where it is asked for: most turns go on to the next one and never need it.
+        """
+        return self.open_reply()
 
     def awaits(self, token: str) -> bool:
         """Tell whether these very bytes were handed out for the next turn."""
@@ -138,7 +148,7 @@ class CallStore:
                 turn=session.turn,
                 awaited=seen.awaited or b"",
                 session=session,
-                reply=self._open(call, "reply", seen.reply),
+                open_reply=partial(self._open, call, "reply", seen.reply),
                 claim=seen.claim(),
                 failed=_number(seen.failed) or 0,
             )

@@ -39,10 +39,10 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from scripted_accounts import ScriptedAccounts
 
 from ivr.call import DialOutcome, Utterance
 from ivr.library import Library
-from scripted_accounts import ScriptedAccounts
 
 CALLS = Path(__file__).parent / "calls"
 

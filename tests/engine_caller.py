@@ -211,10 +211,15 @@ class ScriptedCounters(Counters):
     async def epoch_confirmed(self) -> bool:
         return not self.lost
 
+    async def lately_confirmed(self) -> bool:
+        return not self.lost
+
     async def reserve(
         self, kind: str, value: str, *, limit: int, window_s: float, reservation: str, of: str | None = None
     ) -> Reserved | Refused:
         assert window_s > 0, "no call is as long as a window"
+        if self.lost:
+            raise StoreAway("The script says that the counts are lost.")
         taken = self._taken[kind, value, of]
         if reservation not in taken and len(taken) >= limit:
             return Refused(len(taken))

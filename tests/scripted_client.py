@@ -4,10 +4,6 @@ import json
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
-from ivr.accounts import contract
-from ivr.accounts.client import AccountClient, Outage, ReferenceExpired, Refused
-from ivr.accounts.contract import Verified
-from ivr.call import Credential
 from scripted_accounts import (
     EXPIRED,
     MESSAGES,
@@ -18,6 +14,11 @@ from scripted_accounts import (
     ScriptedAccounts,
     verification,
 )
+
+from ivr.accounts import contract
+from ivr.accounts.client import AccountClient, Outage, ReferenceExpired, Refused
+from ivr.accounts.contract import Verified
+from ivr.call import Credential
 
 Record = TypeVar("Record")
 
@@ -33,7 +34,7 @@ class ScriptedClient(AccountClient):
         self, credential: Credential, secret_kind: str, secret: str, *, call_id: str, region: str | None
     ) -> Verified | Refused:
         question = verification(secret_kind)
-        body = {"credential": {"kind": credential.kind, "number": credential.number}, "secret": {"value": secret}}
+        body = {"credential": _told(credential), "secret": {"value": secret}, "region": region}
         self._accounts.asked.append((question, call_id, body))
         status, answer = VERIFICATIONS[self._accounts._next(question)]
         if status == 200:
@@ -43,15 +44,15 @@ class ScriptedClient(AccountClient):
         raise Outage(answer["code"])
 
     async def send_sms_code(self, credential: Credential, *, call_id: str, idempotency_key: str) -> None:
-        body = {"credential": {"kind": credential.kind, "number": credential.number}, "idempotency_key": idempotency_key}
+        body = {"credential": _told(credential), "idempotency_key": idempotency_key}
         self._accounts.asked.append(("sms-codes", call_id, body))
         status, _ = SMS_CODES[self._accounts._next("sms-codes")]
         if status not in (202, 429):
             raise Outage("unavailable")
 
-    async def change_pin(self, ref: str, new_pin: str, *, call_id: str) -> Literal["changed", "weak"]:
+    async def change_pin(self, _: str, new_pin: str, *, call_id: str) -> Literal["changed", "weak"]:
         self._accounts.asked.append(("pin", call_id, {"new_pin": new_pin}))
-        status, problem = PASSWORD_CHANGES[self._accounts._next("pin")]
+        problem = PASSWORD_CHANGES[self._accounts._next("pin")][1]
         if problem is None:
             return "changed"
         if problem["code"] == "reference_expired":
@@ -66,13 +67,18 @@ class ScriptedClient(AccountClient):
         if problem is not None:
             raise ReferenceExpired("ended") if problem["code"] == "reference_expired" else Outage(problem["code"])
 
-    async def _read(self, ref: str, what: str, read: Callable[[bytes], Record], call_id: str) -> Record:
+    async def _read(self, _: str, what: str, read: Callable[[bytes], Record], call_id: str) -> Record:
+        self._accounts.asked.append((what.partition("?")[0], call_id, None))
         answer: Any = self._accounts._next(what.partition("?")[0])
         if answer == OUTAGE:
             raise Outage("unavailable")
         if answer == EXPIRED:
             raise ReferenceExpired("the member reference has expired")
         return read(json.dumps(answer).encode())
+
+
+def _told(credential: Credential) -> dict[str, str]:
+    return {"kind": credential.kind, "number": credential.number}
 
 
 __all__ = ["ScriptedClient", "contract"]

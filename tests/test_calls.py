@@ -32,6 +32,7 @@ from ivr.library import default_dirs, load
 from ivr.redis_line import connect
 from ivr.seals import Seals
 from ivr.settings import DEMO_ACCOUNT_SID
+from ivr.store import new_password_key
 
 SCRIPTS = list(scripts())
 LIBRARY = load(*default_dirs())
@@ -53,6 +54,13 @@ def test_every_call_script_has_a_name_of_its_own() -> None:
 @every_script
 async def test_on_the_engine(script: Script) -> None:
     await EngineCaller(LIBRARY, script).plays()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lost_counts_are_noticed_at_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ivr.counters.LATELY_S", 0.001, raising=False)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +102,7 @@ async def call_through(script: Script, hotline: UnderTest) -> None:
         await count_afresh(redis, script)
         await break_off(carrier, script)
         call = carrier.call(to=script.to)
+        before: tuple[str, ...] = ()
         for line in script.lines:
             if line.passes is not None:
                 hotline.clock.ahead_ms += line.passes * 1000
@@ -108,8 +117,12 @@ async def call_through(script: Script, hotline: UnderTest) -> None:
             heard = await does(call, line.press)
             check_heard(LIBRARY, script, line, [_utterance(one) for one in heard])
             check_goes_on(line, ended=call.ended, waits=call.gather.timeout if call.gather else None)
+            if line.press == "3" or (line.press == "*" and "password.ask_again" in before):
+                assert not await redis.exists(new_password_key(call.sid)), f"{line}: half a new password is still kept"
+            before = line.hears
         await call.hang_up()
         assert call.violations == []
+        assert not await redis.exists(new_password_key(call.sid)), "half a new password is kept after the call"
     check_asked(script, hotline.accounts)
 
 

@@ -41,9 +41,7 @@ PROMPTS: Final[Mapping[str, str]] = {
 
 
 def spoken(rows: Rows, lang: str = "zh") -> list[str]:
-    return [
-        one.text for kind, facts in rows for one in speak(LIBRARY.catalogs, PROMPTS[kind], facts, lang)
-    ]
+    return [one.text for kind, facts in rows for one in speak(LIBRARY.catalogs, PROMPTS[kind], facts, lang)]
 
 
 def answer(topic: Topic, region: str, lang: str = "zh", today: date = TODAY) -> str:
@@ -189,9 +187,7 @@ DURATIONS: Final[Mapping[str, str]] = {
 @pytest.mark.parametrize("lang", LIBRARY.catalogs)
 def test_no_figure_is_said_without_its_place(lang: str) -> None:
     names = {
-        segment.text
-        for place in FACTS.places
-        for segment in LIBRARY.catalogs[lang].prompts[f"city.{place}"].segments
+        segment.text for place in FACTS.places for segment in LIBRARY.catalogs[lang].prompts[f"city.{place}"].segments
     }
     told = [text for spoken_lang, text in SENTENCES if spoken_lang == lang and re.search(DURATIONS[lang], text)]
     assert told
@@ -312,8 +308,8 @@ def test_what_two_sources_say_alike_is_said_once_and_one_of_them_may_be_stale() 
 
 
 def test_what_is_withheld_of_a_place_comes_after_what_is_said_of_it() -> None:
-    flexible = CITY | {"kind": "years_flexible", "scheme": "flexible", "values": {"actual": 10}, "review_by": "2026-11-01"}
-    assert told(GO_ON, CITY, flexible) == ["years_alike", "withheld", "go_on", "as_of"]
+    flexible = CITY | {"kind": "years_flexible", "scheme": "flexible", "values": {"actual": 10}}
+    assert told(GO_ON, CITY, flexible | {"review_by": "2026-11-01"}) == ["years_alike", "withheld", "go_on", "as_of"]
 
 
 def test_an_answer_is_as_old_as_its_oldest_fact() -> None:

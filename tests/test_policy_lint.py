@@ -31,9 +31,10 @@ class Edit(NamedTuple):
 def files(edits: Iterable[Edit]) -> dict[str, str]:
     texts = {name: data.decode() for name, data in SOURCES.items()}
     for edit in edits:
-        before, anchor, rest = texts[edit.file].partition(edit.after)
+        start = texts[edit.file].index(edit.after)
+        before, rest = texts[edit.file][:start], texts[edit.file][start:]
         assert edit.old in rest, f"{edit.old!r} does not follow {edit.after!r}"
-        texts[edit.file] = before + anchor + rest.replace(edit.old, edit.new, 1)
+        texts[edit.file] = before + rest.replace(edit.old, edit.new, 1)
     return texts
 
 
@@ -71,32 +72,45 @@ class Bad(NamedTuple):
     also: frozenset[str] = frozenset()
 
 
+GAPS: Final = "  gaps: {kind: lookup, call: policy_topic, give: {topic: gaps}, outcomes: {chosen: answer}}\n"
+ENDING: Final = "  ending: {kind: say, say: policy.ending, to: told}\n"
 UNOFFERED: Final = frozenset({"policy-place-not-offered"})
-TELL: Final = "nodes:\n  ask: {kind: lookup"
 
 BAD: Final[dict[str, list[Bad]]] = {
     "policy-kind": [
         Bad([Edit(FACTS, "years_alike", "years_alik", "years_shanghai:")], FACTS, "years_alik\n", "Did you mean"),
         Bad(
             [Edit(FACTS, "topic: gaps", "topic: credit", "  gaps_late:")],
-            FACTS, "kind: gaps_late", "no sentence about credit",
+            FACTS,
+            "kind: gaps_late",
+            "no sentence about credit",
         ),
     ],
     "policy-city": [
         Bad([Edit(FACTS, "    city: beijing\n", "", "years_beijing:")], FACTS, "  years_beijing:", "names no city"),
         Bad(
             [fact("bad", topic="years", kind="years_by_sex", values="{men: 25, women: 20}")],
-            FACTS, "  bad:", "holds for one city or province only",
+            FACTS,
+            "  bad:",
+            "holds for one city or province only",
         ),
         Bad(
             [Edit(FACTS, "scheme:", "city: beijing\n    scheme:", "  gaps_stop:")],
-            FACTS, "city: beijing\n    scheme: employee\n    effective_from: unknown\n    effective_to: unknown\n"
-            '    source: "Article on gaps', "is said of everybody",
+            FACTS,
+            "city: beijing\n    scheme: employee\n    effective_from: unknown\n    effective_to: unknown\n"
+            '    source: "Article on gaps',
+            "is said of everybody",
         ),
         Bad([years_of("yiyang")], FACTS, "city: yiyang", "'yiyang', which is no place", UNOFFERED),
     ],
     "policy-places-alike": [
-        Bad([Edit(FACTS, '"3201"', '"3301"')], FACTS, "  hangzhou: {", "'nanjing' and 'hangzhou'", frozenset({"policy-refused"})),
+        Bad(
+            [Edit(FACTS, '"3201"', '"3301"')],
+            FACTS,
+            "  hangzhou: {",
+            "'nanjing' and 'hangzhou'",
+            frozenset({"policy-refused"}),
+        ),
     ],
     "policy-values": [
         Bad([Edit(FACTS, "{men: 25, women: 20}", "{men: 25}")], FACTS, "values: {men: 25}", "lacks the value 'women'"),
@@ -111,26 +125,47 @@ BAD: Final[dict[str, list[Bad]]] = {
         Bad([Edit(FACTS, "old_days: 10", "old_days: 20")], FACTS, "old_days: 20", "contradict each other"),
     ],
     "policy-days": [
-        Bad([Edit(FACTS, "review_by: 2027-03-31", "review_by: 2026-03-31")], FACTS, "2026-03-31", "is before reviewed_on"),
-        Bad([Edit(FACTS, "source_date: 2025-03", "source_date: 2026-12")], FACTS, "reviewed_on:", "is before source_date"),
         Bad(
-            [Edit(FACTS, "effective_from: unknown\n    effective_to: unknown", "effective_from: 2026-01-02\n    effective_to: 2026-01-01")],
-            FACTS, "effective_to: 2026-01-01", "is before effective_from",
+            [Edit(FACTS, "review_by: 2027-03-31", "review_by: 2026-03-31")],
+            FACTS,
+            "2026-03-31",
+            "is before reviewed_on",
+        ),
+        Bad(
+            [Edit(FACTS, "source_date: 2025-03", "source_date: 2026-12")],
+            FACTS,
+            "reviewed_on:",
+            "is before source_date",
+        ),
+        Bad(
+            [
+                Edit(FACTS, "effective_from: unknown", "effective_from: 2026-01-02"),
+                Edit(FACTS, "effective_to: unknown", "effective_to: 2026-01-01"),
+            ],
+            FACTS,
+            "effective_to: 2026-01-01",
+            "is before effective_from",
         ),
     ],
     "policy-disagreement": [
         Bad([years_of("beijing")], FACTS, "  years_beijing:", "disagrees with 'bad'"),
         Bad(
             [fact("bad", topic="years", kind="years_alike", city="nanjing", scheme="any", values="{years: 30}")],
-            FACTS, "  years_nanjing_flexible:", "disagrees with 'bad'",
+            FACTS,
+            "  years_nanjing_flexible:",
+            "disagrees with 'bad'",
         ),
         Bad(
             [fact("bad", topic="credit", kind="credit_age_alike", city="shanghai")],
-            FACTS, "  credit_shanghai:", "about favour in 'shanghai'",
+            FACTS,
+            "  credit_shanghai:",
+            "about favour in 'shanghai'",
         ),
         Bad(
             [fact("bad", topic="gaps", kind="gaps_stop", values="{months: 6}", effective_from="2026-01-01")],
-            FACTS, "  gaps_stop:", "in every place",
+            FACTS,
+            "  gaps_stop:",
+            "in every place",
         ),
     ],
     "policy-refused": [
@@ -139,43 +174,85 @@ BAD: Final[dict[str, list[Bad]]] = {
         Bad([*place("hunan", "43"), years_of("hunan")], FACTS, "  bad:", "no figure for 益阳", UNOFFERED),
         Bad(
             [fact("bad", topic="credit", kind="credit_fixed", city="shanghai", values="{amount: 200}")],
-            FACTS, "  bad:", "no monthly amount for 上海",
+            FACTS,
+            "  bad:",
+            "no monthly amount for 上海",
         ),
         Bad(
             [fact("bad", topic="credit", kind="credit_fixed", city="shenzhen", values="{amount: 250}")],
-            FACTS, "  bad:", "about 250", UNOFFERED,
+            FACTS,
+            "  bad:",
+            "about 250",
+            UNOFFERED,
         ),
         Bad(
-            [*place("ningxia", "64"), fact("bad", topic="credit", kind="credit_fixed", city="ningxia", values="{amount: 270}")],
-            FACTS, "  bad:", "270", UNOFFERED,
+            [
+                *place("ningxia", "64"),
+                fact("bad", topic="credit", kind="credit_fixed", city="ningxia", values="{amount: 270}"),
+            ],
+            FACTS,
+            "  bad:",
+            "270",
+            UNOFFERED,
         ),
         Bad([Edit(FACTS, "high: 3", "high: 4")], FACTS, "  credit_rates:", "contradict the others"),
         Bad([Edit(FACTS, "high: 3", 'high: "3.8"')], FACTS, "  credit_rates:", "contradict the others"),
         Bad(
-            [fact("bad", topic="years", kind="years_by_sex", city="nanjing", scheme="flexible", values="{men: 30, women: 25}")],
-            FACTS, "  bad:", "flexible employment in 南京", frozenset({"policy-disagreement"}),
+            [
+                fact(
+                    "bad",
+                    topic="years",
+                    kind="years_by_sex",
+                    city="nanjing",
+                    scheme="flexible",
+                    values="{men: 30, women: 25}",
+                )
+            ],
+            FACTS,
+            "  bad:",
+            "flexible employment in 南京",
+            frozenset({"policy-disagreement"}),
         ),
     ],
     "policy-refusal-of-nothing": [
-        Bad([Edit(FACTS, "kinds: [credit_rates,", "kinds: [credit_rate,")], FACTS, "kinds: [credit_rate,", "Did you mean"),
+        Bad(
+            [Edit(FACTS, "kinds: [credit_rates,", "kinds: [credit_rate,")],
+            FACTS,
+            "kinds: [credit_rate,",
+            "Did you mean",
+        ),
     ],
     "policy-words": [
         Bad([Edit(ZH, "男女都是", "男女都是全国最低的")], ZH, "全国最低", "never said"),
         Bad([Edit(ZH, "个人账户属于参保人本人。", "出境定居的，可以提取。")], ZH, "出境定居", "never said"),
-        Bad([Edit("prompts/en.yaml", "The personal account is the member’s own.", "Retired people may withdraw.")],
-            "prompts/en.yaml", "may withdraw", "for an agent to say"),
+        Bad(
+            [Edit("prompts/en.yaml", "The personal account is the member’s own.", "Retired people may withdraw.")],
+            "prompts/en.yaml",
+            "may withdraw",
+            "for an agent to say",
+        ),
     ],
     "policy-figure-in-text": [
         Bad([Edit(ZH, "年限不够的，", "不到十五年的，")], ZH, "不到十五年", "'十五年'"),
         Bad([Edit(ZH, "补缴有时间限制", "补缴限三个月以内")], ZH, "补缴限三个月", "'三个月'"),
         Bad([Edit(ZH, "个人账户的余额不会过期", "每月二百七十元，余额不会过期")], ZH, "二百七十元", "'二百七十元'"),
-        Bad([Edit("prompts/en.yaml", "Late payment is limited in time.", "Late payment ends after ten years.")],
-            "prompts/en.yaml", "policy.gaps_late:", "'ten years'"),
+        Bad(
+            [Edit("prompts/en.yaml", "Late payment is limited in time.", "Late payment ends after ten years.")],
+            "prompts/en.yaml",
+            "policy.gaps_late:",
+            "'ten years'",
+        ),
     ],
     "policy-types": [
         Bad(
-            [Edit(file, "{amount:money}", "{amount:count}", "policy.credit_fixed:") for file in SOURCES if "prompts/" in file],
-            ZH, "policy.credit_fixed:", "'amount' is money",
+            [
+                Edit(file, "{amount:money}", "{amount:count}", "policy.credit_fixed:")
+                for file in SOURCES
+                if "prompts/" in file
+            ],
+            ZH,
+            "policy.credit_fixed:",
+            "'amount' is money",
         ),
     ],
     "policy-unsaid-value": [
@@ -185,45 +262,64 @@ BAD: Final[dict[str, list[Bad]]] = {
                 Edit("prompts/yue.yaml", "；有視同繳費嘅，其中實際繳費唔可以少過{actual:span}", ""),
                 Edit("prompts/en.yaml", " Where some of it is deemed, at least {actual:span} must be paid.", ""),
             ],
-            ZH, "policy.years_by_sex_actual:", "does not say actual",
+            ZH,
+            "policy.years_by_sex_actual:",
+            "does not say actual",
         ),
     ],
     "policy-without-ending": [
         Bad(
-            [Edit(ANSWER, "    to: ending", "    to: told"), Edit(ANSWER, "  ending: {kind: say, say: policy.ending, to: told}\n", "")],
-            ANSWER, "told: tell", "does not end with 'policy.ending'",
+            [Edit(ANSWER, "    to: ending", "    to: told"), Edit(ANSWER, ENDING, "")],
+            ANSWER,
+            "told: tell",
+            "does not end with 'policy.ending'",
         ),
         Bad(
             [Edit(POLICY, "say: policy.ending", "say: [policy.ending, policy.go_on]")],
-            POLICY, "call: policy_withdrawal", "does not end with 'policy.ending'",
+            POLICY,
+            "call: policy_withdrawal",
+            "does not end with 'policy.ending'",
         ),
     ],
     "policy-given": [
         Bad([Edit(POLICY, "give: {topic: gaps}", "give: {topic: gap}")], POLICY, "topic: gap}", "the topic 'gap'"),
         Bad(
             [Edit(YEARS, "place: hangzhou}", "place: hangzhu}")],
-            YEARS, "place: hangzhu}", "the place 'hangzhu'", UNOFFERED,
+            YEARS,
+            "place: hangzhu}",
+            "the place 'hangzhu'",
+            UNOFFERED,
         ),
-        Bad([Edit(POLICY, "give: {topic: gaps}, ", "")], POLICY, "  gaps: {kind", "takes topic, but the flow gives nothing"),
+        Bad(
+            [Edit(POLICY, "give: {topic: gaps}, ", "")],
+            POLICY,
+            "  gaps: {kind",
+            "takes topic, but the flow gives nothing",
+        ),
         Bad(
             [Edit(ANSWER, "call: policy,", "call: policy, give: {topic: gaps},")],
-            ANSWER, "give: {topic: gaps}", "takes nothing, but the flow gives topic",
+            ANSWER,
+            "give: {topic: gaps}",
+            "takes nothing, but the flow gives topic",
         ),
     ],
     "policy-place-not-offered": [
         Bad(
             [*place("fujian", "35"), years_of("fujian")],
-            FACTS, "city: fujian", "No menu offers 'fujian' for years",
+            FACTS,
+            "city: fujian",
+            "No menu offers 'fujian' for years",
         ),
     ],
     "policy-without-topic": [
         Bad(
-            [Edit(POLICY, "  gaps: {kind: lookup, call: policy_topic, give: {topic: gaps}, outcomes: {chosen: answer}}\n", ""),
-             Edit(POLICY, '"6": gaps', '"6": answer')],
-            ANSWER, "  ask: {kind: lookup", "without a topic",
+            [Edit(POLICY, GAPS, ""), Edit(POLICY, '"6": gaps', '"6": answer')],
+            ANSWER,
+            "  ask: {kind: lookup",
+            "without a topic",
         ),
     ],
-}  # fmt: skip
+}
 """Rules with the edits that break them."""
 
 CASES = [pytest.param(rule, bad, id=f"{rule}-{at}") for rule, bads in BAD.items() for at, bad in enumerate(bads)]
@@ -249,7 +345,12 @@ def test_every_rule_has_a_bad_example_and_says_why() -> None:
 def test_facts_that_follow_each_other_do_not_disagree() -> None:
     ends = Edit(FACTS, "effective_to: unknown", "effective_to: 2026-12-31", "years_beijing:")
     then = fact(
-        "then", topic="years", kind="years_by_sex", city="beijing", effective_from="2027-01-01", values="{men: 30, women: 25}"
+        "then",
+        topic="years",
+        kind="years_by_sex",
+        city="beijing",
+        effective_from="2027-01-01",
+        values="{men: 30, women: 25}",
     )
     assert lint(ends, then) == []
 

@@ -14,9 +14,11 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 # A room is a module or a package directly in ivr/. It imports from its own floor and from those below.
 FLOORS = [
     "call datafolder problems seals settings speech urls validators weakness",
-    "accounts counters embedded filefaults flow kept_password metrics prompts redis_line store yamlfile",
-    "codes engine entries identity inquiry library lookups newpassword parts records texting walk workdays",
-    "hotline lint",
+    "accounts counters dropped embedded filefaults flow kept_password metrics policyfacts prompts redis_line store "
+    "yamlfile",
+    "codes emergency engine entries identity inquiry library lookups newpassword parts policy records texting walk "
+    "workdays",
+    "draw hotline lint pages public_mode schemas stepping works",
     "carrier channels",
     "app commands serve supervisor worker __main__",
 ]

@@ -2,11 +2,18 @@
 
 import asyncio
 import random
+import time
+from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import InvalidResponse, ResponseError
 
 from ivr.redis_line import RedisLine, StoreAway, connect
+
+Answer = bytes | Literal["hang up", "silence", "drip"]
 
 
 @pytest.mark.parametrize(
@@ -26,11 +33,131 @@ def test_a_url_that_cannot_be_used_is_told_without_its_password(url: str, senten
 
 
 @pytest.mark.parametrize("url", ["redis://:geheim@host:1/2", "rediss://host", "unix:///a%20b?db=3"])
-async def test_known_urls_make_a_client_whose_waits_are_bounded(url: str) -> None:
-    async with connect(url + ("&" if "?" in url else "?") + "socket_timeout=900&decode_responses=yes") as redis:
+async def test_known_urls_make_a_client_that_no_option_of_theirs_changes(url: str) -> None:
+    more = "socket_connect_timeout=900&decode_responses=yes&health_check_interval=0"
+    async with connect(url + ("&" if "?" in url else "?") + more) as redis:
         options = redis.connection_pool.connection_kwargs
-        assert options["socket_timeout"] == options["socket_connect_timeout"] == 0.25
+        assert options["socket_connect_timeout"] == 0.25
+        assert options["health_check_interval"] == 30
         assert options["decode_responses"] is False
+
+
+class Server:
+    """A server under the test's control: it reads whole commands and answers the n-th as it is told to."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        self.connections = 0
+        self.answers: dict[bytes, list[Answer]] = {}
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                count = int((await reader.readuntil(b"\r\n"))[1:])
+                words = []
+                for _ in range(count):
+                    length = int((await reader.readuntil(b"\r\n"))[1:])
+                    words.append((await reader.readexactly(length + 2))[:-2])
+                if words[0] == b"PING":
+                    writer.write(b"+PONG\r\n")
+                    continue
+                self.heard.append(words[-1])
+                answer = self.answers[words[-1]].pop(0)
+                if answer == "hang up":
+                    return
+                if answer == "silence":
+                    await reader.read()
+                    return
+                if answer == "drip":
+                    for byte in b"$9\r\n" + words[-1].ljust(9) + b"\r\n":
+                        writer.write(bytes([byte]))
+                        await asyncio.sleep(0.05)
+                    return
+                writer.write(answer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    server = Server()
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.url = f"redis://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    yield server
+    listening.close()
+
+
+@pytest.mark.parametrize("answer", ["silence", "drip", b"$9\r\nhalf"])
+async def test_a_command_ends_within_its_patience_and_half_an_answer_is_thrown_away(
+    server: Server, answer: Answer
+) -> None:
+    """Without anybody around it who stops waiting: what the command itself does with its one connection."""
+    server.answers = {b"a": [answer], b"b": [b"$1\r\nb\r\n"]}
+    async with connect(server.url, connections=1) as redis:
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await redis.get("a")
+        assert 0.2 < time.monotonic() - began < 0.4
+        assert await redis.get("b") == b"b"
+    assert (server.heard, server.connections) == ([b"a", b"b"], 2)
+
+
+@pytest.mark.parametrize("patience", [0.1, 0.25])
+async def test_waiting_for_a_free_connection_counts_as_waiting(server: Server, patience: float) -> None:
+    server.answers = {b"%d" % number: ["silence"] for number in range(5)}
+    async with connect(server.url, connections=2, patience=patience) as redis:
+        began = time.monotonic()
+        answers = await asyncio.gather(*(redis.get(f"{number}") for number in range(5)), return_exceptions=True)
+        assert time.monotonic() - began < patience + 0.15
+    assert {type(answer) for answer in answers} == {TimeoutError}
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "heard", "connections"),
+    [
+        ([b"$1\r\na\r\n"], b"a", 1),
+        (["hang up", b"$1\r\na\r\n"], b"a", 2),
+        ([b"$9\r\nhalf", b"$1\r\na\r\n"], "time-out", 1),
+        (["hang up", "hang up"], "broken", 2),
+        ([b"-ERR no\r\n"], "refused", 1),
+        ([b"?!\r\n"], "not understood", 1),
+    ],
+)
+async def test_a_step_is_sent_again_where_the_connection_broke_and_once(
+    server: Server, answers: list[Answer], heard: bytes | str, connections: int
+) -> None:
+    server.answers = {b"a": [*answers]}
+    errors = {"time-out": TimeoutError, "broken": RedisConnectionError, "refused": ResponseError}
+    async with connect(server.url, connections=1) as redis:
+        if isinstance(heard, bytes):
+            assert await redis.get("a") == heard
+        else:
+            with pytest.raises(errors.get(heard, InvalidResponse)):
+                await redis.get("a")
+    assert server.connections == connections
+    assert len(server.heard) == connections
+
+
+async def test_an_error_is_an_answer_and_its_connection_is_used_again(server: Server) -> None:
+    server.answers = {b"a": [b"-READONLY no\r\n"], b"b": [b"$1\r\nb\r\n"]}
+    async with connect(server.url, connections=1) as redis:
+        with pytest.raises(ResponseError):
+            await redis.get("a")
+        assert await redis.get("b") == b"b"
+    assert server.connections == 1
+
+
+async def test_a_connection_that_the_server_closed_meanwhile_costs_nothing(server: Server) -> None:
+    server.answers = {b"a": [b"$1\r\na\r\n"] * 2}
+    async with connect(server.url, connections=1) as redis:
+        assert await redis.get("a") == b"a"
+        await redis.connection_pool.disconnect()
+        assert await redis.get("a") == b"a"
 
 
 async def test_nobody_listening_is_told_within_the_deadline() -> None:

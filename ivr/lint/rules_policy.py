@@ -31,7 +31,7 @@ def policy_city(plan: Plan) -> Iterator[Found]:
         path: Path = ("facts", name, "city")
         if KINDS[fact.kind].placed and fact.city is None:
             message = f"Fact '{name}' names no city, but '{fact.kind}' holds for one city or province only."
-            yield in_facts(plan, path, message, "Write 'city: …', or take the fact out.")
+            yield in_facts(plan, ("facts", name), message, "Write 'city: …', or take the fact out.", key=True)
         elif fact.city is not None and not KINDS[fact.kind].placed:
             message = f"Fact '{name}' names the city '{fact.city}', but '{fact.kind}' is said of everybody."
             yield in_facts(plan, path, message, "Take the city out.")

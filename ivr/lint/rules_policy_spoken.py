@@ -96,7 +96,7 @@ def policy_given(plan: Plan) -> Iterator[Found]:
     policy = plan.library.policy
     topics = {fact.topic for fact in policy.facts.values()}
     for flow, name, node in plan.nodes():
-        if not isinstance(node, LookupNode):
+        if not isinstance(node, LookupNode) or node.call not in ANSWERS | GIVEN.keys():
             continue
         wanted, path = GIVEN.get(node.call, frozenset()), ("nodes", name, "give")
         if node.give.keys() != wanted:

@@ -53,8 +53,13 @@ def read_pairs(body: bytes) -> Pairs:
 
     Not by ``parse_qsl``: given bytes, it refuses every value beyond ASCII on some versions of Python.
     """
-    fields = (field.partition(b"=") for field in body.replace(b"+", b" ").split(b"&") if field)
-    return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in fields]
+    pairs = []
+    for field in body.replace(b"+", b" ").split(b"&"):
+        if field:
+            name, _, value = field.partition(b"=")
+            # Most fields hold nothing that is escaped.
+            pairs.append((unquote_to_bytes(name), unquote_to_bytes(value)) if b"%" in field else (name, value))
+    return pairs
 
 
 def read_form(pairs: Pairs, *, is_form: bool = True) -> Form:

@@ -5,8 +5,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from fastapi import APIRouter, Request, Response
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from ivr.call import End, Turn, Utterance, Wait
 from ivr.channels.twilio.form import LARGEST_BODY, Form, read_event, read_form, read_pairs
@@ -79,9 +80,12 @@ async def _body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-def voice_router(hotline: Hotline, gate: Gate, metrics: Metrics) -> APIRouter:
-    """Build the routes of the voice webhooks. They answer 200 with TwiML, or 403 where the carrier did not sign."""
-    router = APIRouter(prefix="/twilio")
+def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics) -> list[Route]:
+    """Build the routes of the voice webhooks. They answer 200 with TwiML, or 403 where the carrier did not sign.
+
+    They are plain routes, for the application's own list: nothing in a webhook is for FastAPI to validate, and what it
+    would do around each one (parameters, exit stacks, an included router) costs as much as a trip to Redis.
+    """
     voice_url = f"{gate.root}/twilio/voice"
 
     async def answer(request: Request, kind: str, make: Answer, *, again: str | None = None) -> Response:
@@ -106,30 +110,24 @@ def voice_router(hotline: Hotline, gate: Gate, metrics: Metrics) -> APIRouter:
             log.exception("A webhook of the carrier could not be answered as it should.")
             return "trouble", _twiml(_sorry(hotline))
 
-    # No route may redirect, not even to the same URL without a slash: the keys would be lost on the way.
-    @router.post("/voice")
-    @router.post("/voice/")
     async def voice(request: Request) -> Response:
         return await answer(request, "voice", lambda _, call: hotline.started(call))
 
-    @router.post("/turn/{token:path}")
-    async def turn(request: Request, token: str) -> Response:
+    async def turn(request: Request) -> Response:
+        token = request.path_params["token"]
+
         def stepped(form: Form, call: Call) -> Awaitable[bytes]:
             return hotline.turn(call, token, read_event(form))
 
         return await answer(request, "turn", stepped, again=voice_url)
 
-    @router.post("/poll/{token:path}")
-    async def poll(request: Request, token: str) -> Response:
+    async def poll(request: Request) -> Response:
+        token = request.path_params["token"]
         return await answer(request, "poll", lambda _, call: hotline.poll(call, token), again=voice_url)
 
-    @router.post("/fallback")
-    @router.post("/fallback/")
     async def fallback(request: Request) -> Response:
         return await answer(request, "fallback", lambda form, call: hotline.fallback(call, failed_token(form)))
 
-    @router.post("/status")
-    @router.post("/status/")
     async def status(request: Request) -> Response:
         form = await gate.admit(request)
         if form is None:
@@ -141,7 +139,14 @@ def voice_router(hotline: Hotline, gate: Gate, metrics: Metrics) -> APIRouter:
             log.exception("A status callback of the carrier could not be noted.")
         return Response(status_code=204)
 
-    return router
+    # No route may redirect, not even to the same URL without a slash: the keys would be lost on the way.
+    whole = {"voice": voice, "fallback": fallback, "status": status}
+    ways = [
+        ("turn/{token:path}", turn),
+        ("poll/{token:path}", poll),
+        *((name + slash, way) for name, way in whole.items() for slash in ("", "/")),
+    ]
+    return [Route(f"/twilio/{path}", way, methods=["POST"]) for path, way in ways]
 
 
 def failed_token(form: Form) -> str:
