@@ -23,11 +23,18 @@ ANNOUNCED = """\
       - {say: days.holiday, first: 2026-12-30, last: 2027-01-01}
       - {say: days.fair, last: 2026-12-30}
 """
-OFFERED = """\
+OFFERED = (
+    '  menu: {kind: menu, say: password.menu, keys: {"1": change, "2": forgotten, "*": back}}\n',
+    """\
+  menu:
+    kind: menu
+    say: password.menu
+    keys: {"1": change, "2": forgotten, "*": back}
     offers:
       - {key: "4", to: family, say: days.offer, first: 2026-12-30, last: 2027-01-01}
   family: {kind: call, flow: family, returns: {back: menu}}
-"""
+""",
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +43,7 @@ def hotline(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     for lang, prompts in PROMPTS.items():
         copied.add(f"prompts/{lang}.yaml", "\n" + "".join(f"days.{name}: {text}\n" for name, text in prompts.items()))
     copied.edit("flows/hotlines.yaml", ("  no_agents:\n", ANNOUNCED + "  no_agents:\n"))
-    copied.edit("flows/details.yaml", ("  contributions: {kind", OFFERED + "  contributions: {kind"))
+    copied.edit("flows/password.yaml", OFFERED)
     with serving_copy(copied, valkey_url, tmp_path_factory.mktemp("data")) as under_test:
         yield under_test
 
@@ -75,7 +82,7 @@ async def test_announcements_are_heard_after_key_1_on_their_days(
         switched = said(await call.press("8"))
         assert all((PROMPTS["en"][name] in switched) == (name in announced) for name in ("holiday", "fair"))
         assert said(await call.press("8")) == words("main.long") + today + words("main.rest")
-        await call.press("3")
+        await call.press("6")
         assert said(await call.press("*")) == words("main.short")  # repeats are short, without announcements
         other = await carrier.dial(to="12393")
         assert PROMPTS["zh"]["holiday"] not in said(other.heard)  # it belongs to the hotline that has it
@@ -98,9 +105,9 @@ async def test_an_offer_is_heard_and_its_key_taken_on_its_days(
     offer = PROMPTS["zh"]["offer"] if offered else ""
     async with hotline.carrier() as carrier:
         call = await carrier.dial()
-        assert said(await call.press("3")) == words("details.menu") + offer
-        assert said(await call.press("9")) == words("details.menu") + offer
-        menu = words("key.wrong") + words("details.short") if not offered else words("identify.ask_number")
+        assert said(await call.press("6")) == words("password.menu") + offer
+        assert said(await call.press("9")) == words("password.menu") + offer
+        menu = words("key.wrong") + words("password.menu") if not offered else words("identify.ask_number")
         assert said(await call.press("4")) == menu
 
 
@@ -110,15 +117,15 @@ async def test_an_offer_begins_and_ends_at_midnight_under_a_call(hotline: UnderT
     async with hotline.carrier() as carrier:
         passes_to(hotline, "2026-12-29T23:59:30")
         call = await carrier.dial()
-        assert said(await call.press("3")) == words("details.menu")
+        assert said(await call.press("6")) == words("password.menu")
         passes_to(hotline, "2026-12-30T00:00:05")
         assert said(await call.press("4")) == words("identify.ask_number")
-        assert said(await call.press("*")) == words("details.short") + offer
+        assert said(await call.press("*")) == words("password.menu") + offer
         passes_to(hotline, "2027-01-01T23:59:30")
         call = await carrier.dial()
-        assert said(await call.press("3")) == words("details.menu") + offer
+        assert said(await call.press("6")) == words("password.menu") + offer
         passes_to(hotline, "2027-01-02T00:00:05")
-        assert said(await call.press("4")) == words("key.wrong") + words("details.short")
+        assert said(await call.press("4")) == words("key.wrong") + words("password.menu")
 
 
 async def test_silence_says_an_offer_again(hotline: UnderTest, redis: Redis) -> None:
@@ -126,5 +133,5 @@ async def test_silence_says_an_offer_again(hotline: UnderTest, redis: Redis) -> 
     passes_to(hotline, "2026-12-31T12:00")
     async with hotline.carrier() as carrier:
         call = await carrier.dial()
-        await call.press("3")
-        assert said(await call.silence()) == words("silence.first") + words("details.short") + PROMPTS["zh"]["offer"]
+        await call.press("6")
+        assert said(await call.silence()) == words("silence.first") + words("password.menu") + PROMPTS["zh"]["offer"]

@@ -47,12 +47,16 @@ class Server:
 
     def __init__(self) -> None:
         self.heard: list[bytes] = []
-        self.connections = 0
+        self.writers: list[asyncio.StreamWriter] = []
         self.answers: dict[bytes, list[Answer]] = {}
         self.url = ""
 
+    @property
+    def connections(self) -> int:
+        return len(self.writers)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
+        self.writers.append(writer)
         try:
             while True:
                 count = int((await reader.readuntil(b"\r\n"))[1:])
@@ -114,7 +118,6 @@ async def test_waiting_for_a_free_connection_counts_as_waiting(server: Server, p
         answers = await asyncio.gather(*(redis.get(f"{number}") for number in range(5)), return_exceptions=True)
         assert time.monotonic() - began < patience + 0.15
     assert {type(answer) for answer in answers} == {TimeoutError}
-    assert server.connections == 2
 
 
 @pytest.mark.parametrize(
@@ -156,8 +159,11 @@ async def test_a_connection_that_the_server_closed_meanwhile_costs_nothing(serve
     server.answers = {b"a": [b"$1\r\na\r\n"] * 2}
     async with connect(server.url, connections=1) as redis:
         assert await redis.get("a") == b"a"
-        await redis.connection_pool.disconnect()
+        for writer in server.writers:
+            writer.close()
+        await asyncio.sleep(0.02)
         assert await redis.get("a") == b"a"
+    assert (server.heard, server.connections) == ([b"a", b"a"], 2)
 
 
 async def test_nobody_listening_is_told_within_the_deadline() -> None:
