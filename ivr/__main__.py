@@ -128,6 +128,18 @@ def draw(
 
 
 @app.command()
+def seconds(to: Annotated[str, typer.Option(help="The number dialled.")] = "12333") -> int:
+    """Show how long callers listen before the sum of their balance has been said.
+
+    In each language of the hotline, for who keys at once and for who hears every prompt to its end. The flows are
+    those of IVR_FLOWS_DIR, else those of the package.
+    """
+    from ivr.commands import seconds as speech_seconds
+
+    return speech_seconds.print_seconds(to)
+
+
+@app.command()
 def schemas(
     write: Annotated[bool, typer.Option("--write", help="Write them anew.")] = False,
     folder: Annotated[

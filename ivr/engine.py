@@ -130,10 +130,11 @@ def _input(walk: Walk, event: Input) -> Turn:
 def _end_old_verification(walk: Walk) -> None:
     """End a verification that was idle too long or has reached its end; a clock that ran back ends it as well."""
     session = walk.session
-    if session.member is None:
+    member = session.member or session.pending
+    if member is None:
         return
     idle = walk.now - session.last_at
-    if 0 <= idle < VERIFIED_IDLE_MS and session.member.verified_at <= walk.now < session.member.expires_at:
+    if 0 <= idle < VERIFIED_IDLE_MS and member.verified_at <= walk.now < member.expires_at:
         return
     spoken = any(one.personal for one in session.said)
     walk.forget((Said("identify.expired", {}, lead=True),) if spoken else ())

@@ -1,4 +1,4 @@
-"""Offers and announcements of some days: while the service runs they appear and vanish by themselves, in China's days."""
+"""Offers and announcements of some days: they appear and vanish by themselves while the service runs."""
 
 from collections.abc import Iterator
 from datetime import datetime
