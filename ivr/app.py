@@ -65,21 +65,28 @@ def create_app(
     library = load_library(settings)
     emergency = Emergency(settings.flows_dir or default_dirs()[0], look_seconds=look_seconds)
     emergency.look()
-    redis = connect(settings.redis_url)
+    redis = connect(settings.redis_url, patience=deadlines.store)
     seals = Seals(settings.secrets)
     metrics = Metrics()
     metrics.serves(library.version)
     accounts = AccountClient(
         settings.account_url, settings.account_token.get_secret_value(), observe=metrics.account_call
     )
-    counters = Counters(redis, seals)
-    desk = Desk(accounts, counters, seals, KeptPasswords(redis, seals), now, frozenset(library.hotlines.weak_passwords))
+    counters = Counters(redis, seals, deadline=deadlines.store)
+    desk = Desk(
+        accounts,
+        counters,
+        seals,
+        KeptPasswords(redis, seals, deadline=deadlines.store),
+        now,
+        frozenset(library.hotlines.weak_passwords),
+    )
     hotline = Hotline(
         library=library,
-        store=CallStore(redis, seals, claim_s=deadlines.claim),
+        store=CallStore(redis, seals, deadline=deadlines.store, claim_s=deadlines.claim),
         seals=seals,
         desk=desk,
-        dropped=DroppedCalls(redis, seals),
+        dropped=DroppedCalls(redis, seals, deadline=deadlines.store),
         emergency=emergency,
         metrics=metrics,
         write=page_writer(settings.public_url),

@@ -136,6 +136,12 @@ def _end_old_verification(walk: Walk) -> None:
     idle = walk.now - session.last_at
     if 0 <= idle < VERIFIED_IDLE_MS and member.verified_at <= walk.now < member.expires_at:
         return
+    if session.member is None:
+        walk.change(pending=None)  # nothing personal was told, and the number may be in the prompt that is heard now
+        return
+    if session.member is None:
+        walk.change(pending=None)  # the number that was keyed stays: it may be tried again
+        return
     spoken = any(one.personal for one in session.said)
     walk.forget((Said("identify.expired", {}, lead=True),) if spoken else ())
 

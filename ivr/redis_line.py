@@ -1,7 +1,8 @@
 """The line to Redis: how it is reached, how long anybody waits for it, and what is raised when it does not answer."""
 
 import asyncio
-from collections.abc import Awaitable
+import hashlib
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,9 +11,8 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import ConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.commands.core import AsyncScript
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
 Answer = TypeVar("Answer")
@@ -108,37 +108,44 @@ def _packed(args: tuple[Any, ...]) -> bytes:
     return packed
 
 
+class Script:
+    """A script that is called by its digest, and sent as a whole only where the server does not know it."""
+
+    def __init__(self, redis: Redis, text: str) -> None:
+        self._redis: Any = redis
+        self._text = text
+        self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def __call__(self, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> Any:
+        """Run on the server, as a whole or not at all."""
+        try:
+            return await self._redis.execute_command("EVALSHA", self._digest, len(keys), *keys, *args)
+        except NoScriptError:
+            return await self._redis.execute_command("EVAL", self._text, len(keys), *keys, *args)
+
+
 class RedisLine:
     """Runs steps on Redis, each within a deadline, and turns whatever goes wrong into `StoreAway`."""
 
     def __init__(self, redis: Redis, *, deadline: float = PATIENCE) -> None:
         self._redis = redis
         self._deadline = deadline
-        self._running: set[asyncio.Future[Any]] = set()
 
-    def script(self, name: str) -> AsyncScript:
+    def script(self, name: str) -> Script:
         """Read ``lua/<name>.lua``; it is sent to the server when the server does not know it."""
-        text = (LUA / "prelude.lua").read_text("utf-8") + (LUA / f"{name}.lua").read_text("utf-8")
-        return self._redis.register_script(text)
+        return Script(self._redis, (LUA / "prelude.lua").read_text("utf-8") + (LUA / f"{name}.lua").read_text("utf-8"))
 
     async def ask(self, step: Awaitable[Answer]) -> Answer:
         """Run a step and give its answer; raises StoreAway after the deadline or at any error of Redis.
 
-        Who waits may be cancelled, the step never is: a connection on which a request was left half-way would hand
-        its answer to the next request, of another call. The step ends by itself by the time-out of its commands.
+        A step that is given up, at its deadline or because who waits for it is cancelled, may or may not have happened.
+        Its connection is closed: one on which a request was left half-way would hand its answer to the next request,
+        of another call.
         """
-        task = asyncio.ensure_future(step)
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-        done, _ = await asyncio.wait({task}, timeout=self._deadline)
-        if not done:
-            raise StoreAway(f"Redis did not answer within {self._deadline:g} s.")
         try:
-            return task.result()
-        except (RedisError, OSError, TimeoutError) as error:
+            async with asyncio.timeout(self._deadline):
+                return await step
+        except TimeoutError:
+            raise StoreAway(f"Redis did not answer within {self._deadline:g} s.") from None
+        except (RedisError, OSError) as error:
             raise StoreAway(f"Redis did not do what it was asked: {type(error).__name__}: {error}") from error
-
-    def _ended(self, task: asyncio.Future[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # asked for, or asyncio would log it where nobody waits for the step any more

@@ -17,6 +17,7 @@ from ivr.library import Library
 from ivr.lookups import DECLARED
 from ivr.metrics import Metrics
 from ivr.prompts import speak
+from ivr.redis_line import PATIENCE
 from ivr.seals import Position, session_from
 
 TOO_OLD_MS = 4 * 3600_000
@@ -28,13 +29,14 @@ class Deadlines(NamedTuple):
 
     `reply`: how long a webhook waits for work before the caller hears the filler; the carrier waits 5 s at most.
     `work`: how long work may take in all; then it counts as an outage. `claim`: when a claim on work is dead. `look`:
-    how often a worker looks whether another one has committed the reply it waits for.
+    how often a worker looks whether another one has committed the reply it waits for. `store`: one step on Redis.
     """
 
     reply: float = 4.0
     work: float = 10.0
     claim: float = 12.0
     look: float = 0.05
+    store: float = PATIENCE
 
 
 class Worked(NamedTuple):

@@ -58,6 +58,7 @@ def serving(
     workers: int = 1,
     refusal_step: float = REFUSAL_STEP,
     deadlines: Deadlines | None = None,
+    patience: float = 2.0,
 ) -> Iterator[UnderTest]:
     """Serve the application, as so many workers, on a Redis whose counters are confirmed already."""
     accounts = ScriptedAccounts()
@@ -75,7 +76,7 @@ def serving(
             settings.model_dump()
             | {"twilio_auth_token": AUTH_TOKEN, "secret_key": SECRET_KEY, "account_token": "a-token-of-the-tests"}
         )
-        served = [Served(create_app(settings, now=clock, deadlines=deadlines)) for _ in range(workers)]
+        served = [Served(create_app(settings, now=clock, deadlines=(deadlines or Deadlines())._replace(store=patience))) for _ in range(workers)]
         for one in served:
             one.__enter__()
         try:

@@ -30,6 +30,7 @@ from ivr.codes import CODES_PER_ACCOUNT_A_DAY
 from ivr.counters import EPOCH, Counters, Reserved
 from ivr.library import default_dirs, load
 from ivr.redis_line import connect
+from ivr.walk import china_day
 from ivr.seals import Seals
 from ivr.settings import DEMO_ACCOUNT_SID
 from ivr.store import new_password_key
@@ -98,6 +99,7 @@ async def test_on_two_workers(script: Script, two_workers: UnderTest) -> None:
 async def call_through(script: Script, hotline: UnderTest) -> None:
     hotline.accounts.script(script.service)
     # Facts of policy have days: without a moment of its own a script runs at the same one for ever.
+    hotline.accounts.today = lambda: china_day(hotline.clock())
     hotline.clock.ahead_ms = (BEGAN if script.at is None else script.at) - wall_clock()
     async with connect(hotline.redis_url) as redis, ScriptedCarrier(script, hotline) as carrier:
         await count_afresh(redis, script)

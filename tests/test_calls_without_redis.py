@@ -94,7 +94,7 @@ def server() -> Iterator[EmbeddedValkey]:
 
 @pytest.fixture(scope="module")
 def running(server: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(server.url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT) as under_test:
+    with serving(server.url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT, patience=0.5) as under_test:
         yield under_test
 
 
