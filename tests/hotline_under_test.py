@@ -1,16 +1,17 @@
-"""The whole service under test: the real application on a real Valkey, a scripted account service, one strict carrier."""
+"""The whole service under test: the application on a real Valkey, a scripted account service, a strict carrier."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripted_accounts import ScriptedAccounts
+from served import Served
+
 from ivr.app import create_app, wall_clock
 from ivr.carrier.carrier import Carrier
 from ivr.hotline import Deadlines
 from ivr.settings import DEMO_ACCOUNT_SID, Settings
-from scripted_accounts import ScriptedAccounts
-from served import Served
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 SECRET_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -60,7 +61,10 @@ def serving(
     deadlines: Deadlines | None = None,
     patience: float = 2.0,
 ) -> Iterator[UnderTest]:
-    """Serve the application, as so many workers, on a Redis whose counters are confirmed already."""
+    """Serve the application, as so many workers, on a Redis whose counters are confirmed already.
+
+    `patience` with Redis is longer than in service, since a busy machine is no fault; tests of faults shorten it.
+    """
     accounts = ScriptedAccounts()
     clock = Clock()
     with Served(accounts.app()) as account_service:
@@ -76,7 +80,8 @@ def serving(
             settings.model_dump()
             | {"twilio_auth_token": AUTH_TOKEN, "secret_key": SECRET_KEY, "account_token": "a-token-of-the-tests"}
         )
-        served = [Served(create_app(settings, now=clock, deadlines=(deadlines or Deadlines())._replace(store=patience))) for _ in range(workers)]
+        patient = (deadlines or Deadlines())._replace(store=patience)
+        served = [Served(create_app(settings, now=clock, deadlines=patient)) for _ in range(workers)]
         for one in served:
             one.__enter__()
         try:

@@ -30,10 +30,10 @@ from ivr.codes import CODES_PER_ACCOUNT_A_DAY
 from ivr.counters import EPOCH, Counters, Reserved
 from ivr.library import default_dirs, load
 from ivr.redis_line import connect
-from ivr.walk import china_day
 from ivr.seals import Seals
 from ivr.settings import DEMO_ACCOUNT_SID
 from ivr.store import new_password_key
+from ivr.walk import china_day
 
 SCRIPTS = list(scripts())
 LIBRARY = load(*default_dirs())

@@ -1,5 +1,6 @@
 """The `ivr` command as a person runs it: how it is called, what it embeds, and that nothing it started outlives it."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
+
+from ivr.redis_line import connect
 
 ROOT = Path(__file__).parent.parent
 KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
@@ -125,6 +128,11 @@ def lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+async def emptied(redis_url: str) -> None:
+    async with connect(redis_url) as redis:
+        await redis.flushall()
 
 
 @pytest.fixture
@@ -392,6 +400,7 @@ def test_a_hotline_whose_token_nobody_knows_cannot_be_called(begin: Callable[...
 
 def test_what_is_set_replaces_only_its_own_embedded_part(begin: Callable[..., Serving], valkey_url: str) -> None:
     settings = {"redis_url": valkey_url, "secret_key": KEY, "twilio_auth_token": TOKEN}
+    asyncio.run(emptied(valkey_url))
     serving = begin(**settings).ready()
     assert "For now: The counters of this Redis are not confirmed" in serving.out
     assert sorted(command.split(" -m ")[-1].split(" --")[0] for command in serving.children().values()) == [
