@@ -137,9 +137,6 @@ def _end_old_verification(walk: Walk) -> None:
     if 0 <= idle < VERIFIED_IDLE_MS and member.verified_at <= walk.now < member.expires_at:
         return
     if session.member is None:
-        walk.change(pending=None)  # nothing personal was told, and the number may be in the prompt that is heard now
-        return
-    if session.member is None:
         walk.change(pending=None)  # the number that was keyed stays: it may be tried again
         return
     spoken = any(one.personal for one in session.said)

@@ -18,7 +18,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 Answer = TypeVar("Answer")
 
 PATIENCE = 0.25
-"""Seconds that one step may take in all; also those of each command in it, from taking a connection to the answer."""
+"""Seconds that one step may take in all, from waiting for a connection to the last answer."""
 
 LUA = Path(__file__).with_name("lua")
 
@@ -30,6 +30,7 @@ class StoreAway(Exception):  # noqa: N818 - named for what the caller's side see
 def connect(url: str, *, patience: float = PATIENCE, connections: int = 64) -> Redis:
     """Make a client for ``redis://``, ``rediss://`` or ``unix://`` (nothing is sent yet).
 
+    The client gives up connecting after ``patience`` seconds; everything else is bounded by the `RedisLine` that asks.
     Raises ValueError with a sentence, without the URL itself (it may hold a password), where the URL cannot be used.
     The server must be Valkey, or Redis 7.0 or later.
     """
@@ -45,7 +46,7 @@ def connect(url: str, *, patience: float = PATIENCE, connections: int = 64) -> R
         ) from None
     options |= {
         "decode_responses": False,
-        "socket_timeout": None,  # one deadline stands over each command as a whole, see ShortWay
+        "socket_timeout": None,  # one deadline stands over each step as a whole, see RedisLine
         "socket_connect_timeout": patience,
         "health_check_interval": 30,
         "retry": Retry(NoBackoff(), 0, (RedisConnectionError,)),
@@ -54,31 +55,27 @@ def connect(url: str, *, patience: float = PATIENCE, connections: int = 64) -> R
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
     pool = ConnectionPool(max_connections=connections, **options)
-    return ShortWay(connection_pool=pool, patience=patience, connections=connections)
+    return ShortWay(connection_pool=pool, connections=connections)
 
 
 class ShortWay(Redis):
     """redis-py's client with a shorter way for single commands: half of a turn's processor time went into that.
 
     Connections, their handshakes and the parsing of answers are redis-py's own. Left out is what it does around each
-    command: the pool's lock and events, telemetry, and a time-out each for taking, writing and reading instead of one
-    for all. Pipelines and subscriptions would still go the long way, where nothing bounds their waits.
+    command: the pool's lock and events, telemetry, and time-outs for taking, writing and reading. Whoever asks sets one
+    deadline for all of it; who is cancelled in the middle leaves a closed connection behind.
     """
 
-    def __init__(self, *, connection_pool: ConnectionPool, patience: float, connections: int) -> None:
+    def __init__(self, *, connection_pool: ConnectionPool, connections: int) -> None:
         super().__init__(connection_pool=connection_pool)
         self.auto_close_connection_pool = True
-        self._patience = patience
         self._places = asyncio.Semaphore(connections)
         self._pool: Any = connection_pool
         self._idle: list[Any] = []
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Send one command and give its answer within the patience, waiting for a free connection included.
-
-        Raises TimeoutError, or what redis-py raises.
-        """
-        async with asyncio.timeout(self._patience), self._places:
+        """Send one command, once a connection is free, and give its answer; raises what redis-py raises."""
+        async with self._places:
             connection = self._idle.pop() if self._idle else self._pool.get_available_connection()
             try:
                 try:

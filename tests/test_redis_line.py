@@ -8,8 +8,7 @@ from typing import Literal
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import InvalidResponse, ResponseError
+from redis.exceptions import ResponseError
 
 from ivr.redis_line import RedisLine, StoreAway, connect
 
@@ -96,54 +95,58 @@ async def server() -> AsyncIterator[Server]:
 
 
 @pytest.mark.parametrize("answer", ["silence", "drip", b"$9\r\nhalf"])
-async def test_a_command_ends_within_its_patience_and_half_an_answer_is_thrown_away(
-    server: Server, answer: Answer
-) -> None:
-    """Without anybody around it who stops waiting: what the command itself does with its one connection."""
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_who_gives_up_leaves_no_half_answer_to_the_next(server: Server, answer: Answer, cancelled: bool) -> None:
+    """The incident of 2023 on a single connection, whether the deadline comes first or somebody cancels."""
     server.answers = {b"a": [answer], b"b": [b"$1\r\nb\r\n"]}
     async with connect(server.url, connections=1) as redis:
+        line = RedisLine(redis)
         began = time.monotonic()
-        with pytest.raises(TimeoutError):
-            await redis.get("a")
-        assert 0.2 < time.monotonic() - began < 0.4
-        assert await redis.get("b") == b"b"
+        asked = asyncio.create_task(line.ask(redis.get("a")))
+        if cancelled:
+            asyncio.get_running_loop().call_later(0.2, asked.cancel)
+        with pytest.raises(asyncio.CancelledError if cancelled else StoreAway):
+            await asked
+        assert 0.15 < time.monotonic() - began < 0.4
+        assert await line.ask(redis.get("b")) == b"b"
     assert (server.heard, server.connections) == ([b"a", b"b"], 2)
 
 
-@pytest.mark.parametrize("patience", [0.1, 0.25])
-async def test_waiting_for_a_free_connection_counts_as_waiting(server: Server, patience: float) -> None:
+async def test_waiting_for_a_free_connection_counts_as_waiting(server: Server) -> None:
     server.answers = {b"%d" % number: ["silence"] for number in range(5)}
-    async with connect(server.url, connections=2, patience=patience) as redis:
+    async with connect(server.url, connections=2) as redis:
+        line = RedisLine(redis)
         began = time.monotonic()
-        answers = await asyncio.gather(*(redis.get(f"{number}") for number in range(5)), return_exceptions=True)
-        assert time.monotonic() - began < patience + 0.15
-    assert {type(answer) for answer in answers} == {TimeoutError}
+        answers = await asyncio.gather(*(line.ask(redis.get(f"{n}")) for n in range(5)), return_exceptions=True)
+        assert time.monotonic() - began < 0.4
+    assert {str(answer) for answer in answers} == {"Redis did not answer within 0.25 s."}
+
+
+OK: Answer = b"$1\r\na\r\n"
 
 
 @pytest.mark.parametrize(
-    ("answers", "heard", "connections"),
+    ("answers", "why", "sent"),
     [
-        ([b"$1\r\na\r\n"], b"a", 1),
-        (["hang up", b"$1\r\na\r\n"], b"a", 2),
-        ([b"$9\r\nhalf", b"$1\r\na\r\n"], "time-out", 1),
-        (["hang up", "hang up"], "broken", 2),
-        ([b"-ERR no\r\n"], "refused", 1),
-        ([b"?!\r\n"], "not understood", 1),
+        ([OK], "", 1),
+        (["hang up", OK], "", 2),
+        (["hang up", "hang up"], "Connection", 2),
+        ([b"$9\r\nhalf", OK], "did not answer within", 1),
+        ([b"-ERR no\r\n", OK], "ResponseError: no", 1),
+        ([b"?!\r\n", OK], "InvalidResponse", 1),
     ],
 )
 async def test_a_step_is_sent_again_where_the_connection_broke_and_once(
-    server: Server, answers: list[Answer], heard: bytes | str, connections: int
+    server: Server, answers: list[Answer], why: str, sent: int
 ) -> None:
     server.answers = {b"a": [*answers]}
-    errors = {"time-out": TimeoutError, "broken": RedisConnectionError, "refused": ResponseError}
     async with connect(server.url, connections=1) as redis:
-        if isinstance(heard, bytes):
-            assert await redis.get("a") == heard
+        if why:
+            with pytest.raises(StoreAway, match=why):
+                await RedisLine(redis).ask(redis.get("a"))
         else:
-            with pytest.raises(errors.get(heard, InvalidResponse)):
-                await redis.get("a")
-    assert server.connections == connections
-    assert len(server.heard) == connections
+            assert await RedisLine(redis).ask(redis.get("a")) == b"a"
+    assert (server.heard, server.connections) == ([b"a"] * sent, sent)
 
 
 async def test_an_error_is_an_answer_and_its_connection_is_used_again(server: Server) -> None:
