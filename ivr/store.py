@@ -1,8 +1,8 @@
 """Keep a call between two turns in Redis: load it, claim work on it, commit its next turn, end it.
 
-A call is one hash ``ivr:{CallSid}`` (n committed turn, t digest of the token that is awaited, s sealed session,
-r sealed last reply, c claim, f failed credentials) and a tombstone ``ivr:{CallSid}:end``, both in one slot. Every
-write is one script, so that it happens as a whole or not at all, and by the server's clock.
+A call is one hash ``ivr:{CallSid}`` (n committed turn, t digest of the awaited token, s sealed session, r sealed last
+reply, c claim, f failed credentials) and a tombstone ``ivr:{CallSid}:end``, both in one slot. Every write is one
+script, so that it happens as a whole or not at all, and by the server's clock.
 """
 
 import hashlib
@@ -223,9 +223,8 @@ class CallStore:
         it, and its failed credentials count at least. With ``reserve_failed`` the claim takes one of ``limit_failed``
         attempts, or is refused as `Spent`. ``claim_id`` and ``worker`` are printable ASCII without blanks.
         """
-        for text in (claim_id, worker):
-            if not _WORD.fullmatch(text):
-                raise ValueError(f"A claim names its id and worker in up to 100 printable characters, not {text!r}.")
+        if not (_WORD.fullmatch(claim_id) and _WORD.fullmatch(worker)):
+            raise ValueError(f"A claim names id and worker in 1-100 printable characters, not {claim_id!r}, {worker!r}.")
         answer = await self._line.ask(
             self._claim(
                 keys=_keys(call),
@@ -239,8 +238,7 @@ class CallStore:
                     session.failed,
                     session.turn,
                     self._sealed(call, session) if expected is None else b"",
-                    # A call must outlive the claim on it.
-                    max(round(ttl_s * 1000), 2 * self._claim_ms),
+                    max(round(ttl_s * 1000), 2 * self._claim_ms),  # a call must outlive the claim on it
                 ],
             ),
         )
@@ -251,8 +249,7 @@ class CallStore:
                 return Spent(answer[1])
             case b"busy":
                 return Busy(Claim(answer[1].decode(), answer[2].decode(), bool(answer[3])))
-            case _:
-                return self._lost(call, answer)
+        return self._lost(call, answer)
 
     async def end(self, call: str) -> None:
         """End a call that the carrier reports as completed: whatever is still worked on comes too late."""

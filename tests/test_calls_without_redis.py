@@ -82,12 +82,6 @@ FAULTS: dict[str, tuple[Callable[[Trouble], Awaitable[None]], Callable[[Trouble]
 every_fault = pytest.mark.parametrize("fault", FAULTS)
 
 
-@pytest.fixture(autouse=True)
-def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no worker remember from one test to the next that the counts were whole."""
-    monkeypatch.setattr("ivr.counters.LATELY_S", 0.001)
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmbeddedValkey]:
     folder = Path(tempfile.mkdtemp(prefix="ivr"))

@@ -95,6 +95,25 @@ async def _sent_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
     raise aiohttp.ClientConnectionError("the connection broke")
 
 
+class _Straight(aiohttp.TCPConnector):
+    """Connections for one request each, to the one address of a service without looking it up as a name once more.
+
+    That look-up is a thread's work in uvloop, for an address as well, and takes longer than the rest of connecting.
+    Should aiohttp ever do without the method that is replaced here, the way round through the thread is taken again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(force_close=True, limit=256)
+
+    async def _wrap_create_connection(
+        self, *args: Any, addr_infos: list[Any], **kwargs: Any
+    ) -> tuple[asyncio.Transport, Any]:
+        if len(addr_infos) > 1:
+            return await super()._wrap_create_connection(*args, addr_infos=addr_infos, **kwargs)
+        host, port = addr_infos[0][4][:2]
+        return await self._wrap_existing_connection(*args, host=host, port=port, **kwargs)
+
+
 Observe = Callable[[str, str, float], None]
 """Told of every request: its operation, its result in one word, and how many seconds it took."""
 
@@ -131,7 +150,7 @@ class Wire:
             return
         # A connection for each request: an answer can never be taken for another request's, and a verification
         # is never lost on a connection that the service has just closed for idleness.
-        self._session = self._opened(aiohttp.TCPConnector(force_close=True, limit=256))
+        self._session = self._opened(_Straight())
         # But a read that may be tried again goes first over a kept connection: reaching the service anew takes a
         # sixth of the processor time of the whole turn. Its second try has a connection of its own.
         self._kept = self._opened(aiohttp.TCPConnector(keepalive_timeout=KEPT_FOR, limit=256))

@@ -5,9 +5,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from ivr.call import End, Turn, Utterance, Wait
 from ivr.channels.twilio.form import LARGEST_BODY, Form, read_event, read_form, read_pairs
@@ -24,6 +25,7 @@ BODY_SECONDS = 3.0
 log = logging.getLogger(__name__)
 
 Answer = Callable[[Form, Call], Awaitable[bytes]]
+Way = Callable[[Request], Awaitable[Response]]
 
 
 def page_writer(public_url: str) -> Callable[[Page], bytes]:
@@ -71,11 +73,14 @@ async def _body(request: Request) -> bytes | None:
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > LARGEST_BODY:
+            more = True
+            while more:
+                message = await request.receive()
+                body += message.get("body", b"")
+                if message["type"] == "http.disconnect" or len(body) > LARGEST_BODY:
                     return None
-    except (TimeoutError, ClientDisconnect):
+                more = message.get("more_body", False)
+    except TimeoutError:
         return None
     return bytes(body)
 
@@ -141,12 +146,23 @@ def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics) -> list[Route]:
 
     # No route may redirect, not even to the same URL without a slash: the keys would be lost on the way.
     whole = {"voice": voice, "fallback": fallback, "status": status}
-    ways = [
+    ways: list[tuple[str, Way]] = [
         ("turn/{token:path}", turn),
         ("poll/{token:path}", poll),
         *((name + slash, way) for name, way in whole.items() for slash in ("", "/")),
     ]
-    return [Route(f"/twilio/{path}", way, methods=["POST"]) for path, way in ways]
+    return [Route(f"/twilio/{path}", _Webhook(way), methods=["POST"]) for path, way in ways]
+
+
+class _Webhook:
+    """A route's application, without what Starlette puts around functions: no HTTP exception is ever raised in one."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._way(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 def failed_token(form: Form) -> str:
