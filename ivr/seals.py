@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import hmac
 import os
 import re
@@ -184,7 +185,7 @@ def _bound(*parts: str) -> list[bytes]:
 
 
 def _name(key: bytes, kind: str, value: str) -> str:
-    digest = hmac.digest(key, b"".join(_bound(kind, value)), "sha256")
+    digest = hmac.new(key, b"".join(_bound(kind, value)), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode("ascii")
 
 

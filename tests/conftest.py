@@ -25,7 +25,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     tested = Path(ivr.__file__).resolve().parent
-    meant = tested == CHECKOUT / "ivr" or "CI" in os.environ or "IVR_TEST_INSTALLED" in os.environ
+    meant = tested == CHECKOUT / "ivr" or "CI" in os.environ or "TEST_INSTALLED" in os.environ
     if reporter is not None and not meant:
         reporter.write_line(
             f"These tests run the installed copy in {tested}, not this checkout: "

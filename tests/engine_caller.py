@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import msgspec
 from call_scripts import AGENTS, COUNTS_LOST, NOTHING_KEPT, Line, Script, check_asked, check_goes_on, check_heard
@@ -47,12 +48,12 @@ class EngineCaller:
     """Plays one script; the session goes through its stored form after every step.
 
     `walked` are the edges of all turns, `spoken` the prompts heard and their languages, `weak` why passwords were
-    found too simple.
+    found too simple. In another language than the hotline's first one, a script's literal words are not looked for.
     """
 
-    def __init__(self, library: Library, script: Script) -> None:
+    def __init__(self, library: Library, script: Script, lang: str | None = None) -> None:
         self.library = library
-        self.script = script
+        self.script = script if lang is None else in_other_words(script)
         self.accounts = ScriptedAccounts()
         self.accounts.script(script.service)
         self.now = BEGAN if script.at is None else script.at
@@ -61,6 +62,8 @@ class EngineCaller:
         self.counters = ScriptedCounters(script, self.hotline.limits.failed_per_account_a_day)
         self.passwords = RememberedPasswords(lambda: self.now)
         self.session = begin(library, name, self.now)
+        if lang is not None:
+            self.session = msgspec.structs.replace(self.session, lang=lang)
         self.turn: Turn | None = None
         self.walked: set[Edge] = set()
         self.spoken: set[tuple[str, str]] = set()
@@ -151,6 +154,12 @@ class EngineCaller:
 
 SENT_AT_ONCE: Mapping[ListenMode, int] = {"six": 6, "eight": 8, "four": 4}
 """After so many keys the carrier waits for no ``#``."""
+
+
+def in_other_words(script: Script) -> Script:
+    """Give a script whose prompts are the same, but not their words."""
+    lines = tuple(replace(line, spoken=None) for line in script.lines)
+    return replace(script, texts=None, lines=lines)
 
 
 def gathered(mode: ListenMode, press: str) -> Keyed:
