@@ -224,7 +224,7 @@ class CallStore:
         attempts, or is refused as `Spent`. ``claim_id`` and ``worker`` are printable ASCII without blanks.
         """
         if not (_WORD.fullmatch(claim_id) and _WORD.fullmatch(worker)):
-            raise ValueError(f"A claim names id and worker in 1-100 printable signs, not {claim_id!r}, {worker!r}.")
+            raise ValueError(f"Id and worker are 1-100 printable characters, not {claim_id!r}, {worker!r}.")
         answer = await self._line.ask(
             self._claim(
                 keys=_keys(call),

@@ -415,8 +415,8 @@ async def test_what_the_caller_keys_is_never_dialled(caller: Caller) -> None:
 
 
 async def test_many_calls_at_once_do_not_hear_each_other(hotline: UnderTest) -> None:
-    balances = [{**BALANCE, "balance": f"{number}.00"} for number in range(1, 9)]
-    hotline.accounts.script({"verify": ["ok"] * 8, "balance": balances})
+    balances = [{**BALANCE, "balance": f"{number}.00"} for number in range(1, 5)]
+    hotline.accounts.script({"verify": ["ok"] * 4, "balance": balances})
     async with Carrier(
         hotline.urls, public_url=hotline.public_url, account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN
     ) as carrier:
@@ -424,6 +424,6 @@ async def test_many_calls_at_once_do_not_hear_each_other(hotline: UnderTest) -> 
         await asyncio.gather(*(one.verified() for one in callers))
         told = await asyncio.gather(*(one.follows() for one in callers))
         again = await asyncio.gather(*(one.keys("9") for one in callers))
-    sums = [next(word for word in "一两三四五六七八" if f"余额为{word}元" in one.said) for one in told]
-    assert sorted(sums) == sorted("一两三四五六七八")
-    assert [f"余额为{word}元" in one.said for word, one in zip(sums, again, strict=True)] == [True] * 8
+    sums = [next(word for word in "一两三四" if f"余额为{word}元" in one.said) for one in told]
+    assert sorted(sums) == sorted("一两三四")
+    assert [f"余额为{word}元" in one.said for word, one in zip(sums, again, strict=True)] == [True] * 4
