@@ -84,7 +84,7 @@ def test_another_hotline_has_its_own_languages(capsys: pytest.CaptureFixture[str
 
 def test_what_is_added_to_the_greeting_is_heard_by_those_alone_who_call_for_the_first_time(tmp_path: Path) -> None:
     copied = Copied(tmp_path).edit(
-        "flows/main.yaml", ("[main.long, announcements, main.rest]", "[main.long, announcements, main.rest, main.short]")
+        "flows/main.yaml", ("[main.long, announcements, main.rest]", "[main.long, main.rest, main.short]")
     )
     before, after = (listened(library, "12333", "zh", wall_clock()) for library in (LIBRARY, copied.load()))
     added = len(COUNTED.findall(words("main.short")))
