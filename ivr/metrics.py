@@ -6,6 +6,7 @@ writes files of its own below ``PROMETHEUS_MULTIPROC_DIR``, which the parent set
 
 import os
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -14,6 +15,8 @@ from ivr.call import Edge
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+Metric = TypeVar("Metric", Counter, Histogram)
+
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 10.0)
 
 
@@ -21,6 +24,7 @@ class Metrics:
     """The counters of one worker."""
 
     def __init__(self) -> None:
+        self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
         self._registry = registry = CollectorRegistry()
         self._edges = Counter(
             "ivr_edges", "Ways walked through the flows: out of a node by a key or outcome.",
@@ -52,12 +56,19 @@ class Metrics:
     def walked(self, path: Iterable[Edge]) -> None:
         """Count the edges of a committed turn."""
         for edge in path:
-            self._edges.labels(*edge).inc()
+            self._child(self._edges, edge).inc()
 
     def webhook(self, kind: str, got: str, seconds: float) -> None:
         """Count a webhook of a kind (voice, turn, poll …) by what it got (answer, forbidden, trouble …)."""
-        self._webhooks.labels(kind, got).inc()
-        self._webhook_seconds.labels(kind).observe(seconds)
+        self._child(self._webhooks, (kind, got)).inc()
+        self._child(self._webhook_seconds, (kind,)).observe(seconds)
+
+    def _child(self, metric: Metric, labels: tuple[str, ...]) -> Metric:
+        """Give the child of a metric for its labels, found once: finding it costs more than counting."""
+        known = self._children.get((metric, labels))
+        if known is None:
+            known = self._children[metric, labels] = metric.labels(*labels)
+        return known
 
     def account_call(self, operation: str, result: str, seconds: float) -> None:
         """Count a request to the account service; `result` is ok, refused, expired or the reason of an outage."""
