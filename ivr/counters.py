@@ -1,6 +1,13 @@
-"""Count attempts over all calls and workers: sliding windows with reservations, by the clock of Redis."""
+"""Count attempts over all calls and workers: sliding windows with reservations, by the clock of Redis.
+
+The counters lie in 16 shares, each in one slot of a cluster together with an epoch key of its own: `ivr:epoch:{share7}`
+vouches for every `ivr:count:…:{share7}:…`. Whichever server a slot lies on or moves to, counters and epoch are kept,
+moved, and lost together, and the step that reserves a place sees both.
+"""
 
 import asyncio
+import zlib
+from typing import NamedTuple
 
 from msgspec import Struct
 from redis.asyncio import Redis
@@ -10,8 +17,11 @@ from ivr.seals import Seals
 
 __all__ = ["Counters", "Refused", "Reserved", "StoreAway"]
 
-EPOCH = "ivr:epoch"
-"""The one key without an end: no call causes it. A store that lacks it has lost its counts."""
+SHARES = 16
+"""How many slots the counters are spread over. Another number would look for them elsewhere, and so forget them."""
+
+EPOCHS = tuple(f"ivr:epoch:{{share{share}}}" for share in range(SHARES))
+"""The only keys without an end: no call causes them. A share whose epoch is missing has lost its counts."""
 
 KEEP_AFTER_S = 60.0
 LATELY_S = 1.0
@@ -28,6 +38,14 @@ class Refused(Struct, frozen=True):
     """All places of the window are taken; nothing was changed."""
 
     taken: int
+
+
+class _Place(NamedTuple):
+    """A counter, the epoch of its share, and what is counted once in it however often it comes ('' nothing)."""
+
+    key: str
+    epoch: str
+    group: str
 
 
 class Counters:
@@ -55,16 +73,14 @@ class Counters:
         counted already is never refused. Raises StoreAway also where the store has lost its counts.
         """
         places = self._places(kind, value, of)
-        for done, (key, group) in enumerate(places):
-            args = (group, reservation, limit, round(window_s * 1000), round(KEEP_AFTER_S * 1000))
-            granted, taken = await self._line.ask(self._reserve(keys=[key], args=args))
-            if not granted:
+        for done, place in enumerate(places):
+            args = (place.group, reservation, limit, round(window_s * 1000), round(KEEP_AFTER_S * 1000))
+            said, taken = await self._line.ask(self._reserve(keys=[place.key, place.epoch], args=args))
+            if said != b"reserved":
                 await self._release(places[:done], reservation)
+                if said == b"lost":
+                    raise StoreAway("Redis has lost its counts: no attempt is granted until an operator confirms them.")
                 return Refused(taken)
-        # Asked afterwards: had the counts been lost before the step, the epoch would be missing now.
-        if not await self.epoch_confirmed():
-            await self._release(places, reservation)
-            raise StoreAway("Redis has lost its counts: no attempt is granted until an operator confirms them.")
         return Reserved(taken)
 
     async def give_back(self, kind: str, value: str, reservation: str, *, of: str | None = None) -> None:
@@ -73,7 +89,7 @@ class Counters:
 
     async def epoch_confirmed(self) -> bool:
         """Tell whether the counts in this store are known to be whole."""
-        return bool(await self._line.ask(self._redis.exists(EPOCH)))
+        return bool(await self._line.ask(self._redis.exists(*EPOCHS)) == SHARES)
 
     async def lately_confirmed(self) -> bool:
         """Tell whether the counts were known to be whole within the last second.
@@ -88,13 +104,19 @@ class Counters:
 
     async def confirm_epoch(self) -> None:
         """Vouch for the counts in this store: the operator's word, or the embedded server's first start."""
-        await self._line.ask(self._redis.set(EPOCH, b"1", nx=True))
+        for epoch in EPOCHS:
+            await self._line.ask(self._redis.set(epoch, b"1"))
 
-    async def _release(self, places: list[tuple[str, str]], reservation: str) -> None:
-        for key, group in places:
-            await self._line.ask(self._redis.zrem(key, f"{group}/{reservation}"))
+    async def _release(self, places: list[_Place], reservation: str) -> None:
+        for place in places:
+            await self._line.ask(self._redis.zrem(place.key, f"{place.group}/{reservation}"))
 
-    def _places(self, kind: str, value: str, of: str | None) -> list[tuple[str, str]]:
+    def _places(self, kind: str, value: str, of: str | None) -> list[_Place]:
         names = self._seals.names(f"count {kind}", value)
         groups = [""] * len(names) if of is None else self._seals.names(f"count {kind} of", of)
-        return [(f"ivr:count:{kind}:{{{name}}}", group) for name, group in zip(names, groups, strict=True)]
+        return [_place(kind, name, group) for name, group in zip(names, groups, strict=True)]
+
+
+def _place(kind: str, name: str, group: str) -> _Place:
+    share = zlib.crc32(name.encode()) % SHARES
+    return _Place(f"ivr:count:{kind}:{{share{share}}}:{name}", EPOCHS[share], group)

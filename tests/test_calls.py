@@ -27,7 +27,7 @@ from ivr.carrier.carrier import Carrier
 from ivr.carrier.line import Call, Heard
 from ivr.carrier.webhook import Exchange
 from ivr.codes import CODES_PER_ACCOUNT_A_DAY
-from ivr.counters import EPOCH, Counters, Reserved
+from ivr.counters import EPOCHS, Counters, Reserved
 from ivr.library import default_dirs, load
 from ivr.redis_line import connect
 from ivr.seals import Seals
@@ -112,7 +112,7 @@ async def call_through(script: Script, hotline: UnderTest) -> None:
                 await age(redis, call.sid, line.passes * 1000)
                 continue
             if line.press == COUNTS_LOST:
-                await redis.delete(EPOCH)
+                await redis.delete(*EPOCHS)
                 continue
             if line.press == NOTHING_KEPT:
                 await redis.acl_setuser("default", enabled=True, commands=["-set", "-getdel"])

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 from redis.asyncio import Redis
+from redis.crc import key_slot
 
-from ivr.counters import EPOCH, Counters, Refused, Reserved, StoreAway
+from ivr.counters import EPOCHS, SHARES, Counters, Refused, Reserved, StoreAway
 from ivr.redis_line import connect
 from ivr.seals import Seals
 
@@ -168,7 +169,35 @@ async def test_without_its_epoch_a_store_grants_nothing(redis: Redis) -> None:
     with pytest.raises(StoreAway, match="lost its counts"):
         await take(counters, "r3")
     await counters.confirm_epoch()
-    assert await redis.pttl(EPOCH) == -1
+    assert [await redis.pttl(epoch) for epoch in EPOCHS] == [-1] * SHARES
+
+
+async def test_a_share_that_was_lost_grants_nothing_and_the_others_go_on(counters: Counters, redis: Redis) -> None:
+    """As where one master of a cluster came back empty, while the others kept what they had counted."""
+    for account in range(40):
+        await take(counters, "r1", value=str(account))
+    lost = [key async for key in redis.scan_iter("ivr:*{share3}*")]
+    assert len(lost) > 1
+    await redis.delete(*lost)
+    assert not await counters.epoch_confirmed()
+    again = await asyncio.gather(
+        *(take(counters, "r2", value=str(account)) for account in range(40)), return_exceptions=True
+    )
+    assert Counter(map(type, again)) == {StoreAway: len(lost) - 1, Reserved: 41 - len(lost)}
+    assert {one for one in again if isinstance(one, Reserved)} == {Reserved(2)}
+    assert [key async for key in redis.scan_iter("ivr:*{share3}*")] == [], "what is refused is not counted either"
+    await counters.confirm_epoch()
+    assert await counters.epoch_confirmed()
+
+
+async def test_counters_lie_in_the_slots_of_their_epochs_on_every_master(counters: Counters, redis: Redis) -> None:
+    for account in range(200):
+        await take(counters, "r", value=str(account))
+    slots = Counter([key_slot(key) async for key in redis.scan_iter("ivr:count:*")])
+    assert set(slots) == {key_slot(epoch.encode()) for epoch in EPOCHS}
+    assert len(slots) == SHARES
+    thirds = Counter(slot * 3 // 16384 for slot in slots)
+    assert max(thirds.values()) - min(thirds.values()) <= 1, "three masters have equal parts of the work"
 
 
 async def test_a_counter_that_is_none_is_not_confirmed(counters: Counters, redis: Redis) -> None:
