@@ -2,9 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import hiredis
 from redis.asyncio import Redis
@@ -16,6 +16,8 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
 Answer = TypeVar("Answer")
+Words = tuple[Any, ...]
+"""A command of Redis and its arguments, as they are sent."""
 
 PATIENCE = 0.25
 """Seconds that one step may take in all, from waiting for a connection to the last answer."""
@@ -75,18 +77,25 @@ class ShortWay(Redis):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send one command, once a connection is free, and give its answer; raises what redis-py raises."""
+        return await self._on_a_connection(lambda connection: self._exchange(connection, args, options))
+
+    async def execute_all(self, commands: Sequence[Words]) -> list[Any]:
+        """Send commands in one write and give their answers in order, each as Redis gives it, an error as its value."""
+        return await self._on_a_connection(lambda connection: self._exchange_all(connection, commands))
+
+    async def _on_a_connection(self, exchange: Callable[[Any], Awaitable[Answer]]) -> Answer:
         async with self._places:
             connection = self._idle.pop() if self._idle else self._pool.get_available_connection()
             try:
                 try:
-                    return await self._exchange(connection, args, options)
+                    return await exchange(connection)
                 except RedisConnectionError:
                     # Sent again only where the connection broke, and once: each script recognises its own repetition.
-                    return await self._exchange(connection, args, options)
+                    return await exchange(connection)
             finally:
                 self._idle.append(connection)
 
-    async def _exchange(self, connection: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    async def _exchange(self, connection: Any, args: Words, options: dict[str, Any]) -> Any:
         """Send and hear the whole answer, or close: half an answer would be the next one's, of another call."""
         try:
             await connection.send_packed_command(_packed(args))
@@ -97,12 +106,39 @@ class ShortWay(Redis):
             await connection.disconnect(nowait=True)
             raise
 
+    async def _exchange_all(self, connection: Any, commands: Sequence[Words]) -> list[Any]:
+        """Send and hear every answer, or close, as for a single command."""
+        try:
+            await connection.send_packed_command(b"".join(map(_packed, commands)))
+            return [await _heard(connection) for _ in commands]
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
 
-def _packed(args: tuple[Any, ...]) -> bytes:
+
+async def _heard(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:  # the answer to this one command: those to the others follow it
+        return error
+
+
+def _packed(args: Words) -> bytes:
     # redis-py's own packing, in Python, takes longer than Redis takes to answer. A name such as CLIENT PAUSE is two.
     name, *rest = args
     packed: bytes = hiredis.pack_command((*name.split(), *rest) if " " in name else args)
     return packed
+
+
+class Command(NamedTuple):
+    """A step that is not sent yet. All its keys lie in one slot; `script` is the text that its digest stands for."""
+
+    words: Words
+    script: str = ""
+
+    def in_full(self) -> Words:
+        """Give the words for a server that does not know the script."""
+        return ("EVAL", self.script, *self.words[2:])
 
 
 class Script:
@@ -113,12 +149,17 @@ class Script:
         self._text = text
         self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
+    def command(self, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> Command:
+        """Give the step that runs it, for `RedisLine.ask_all`."""
+        return Command(("EVALSHA", self._digest, len(keys), *keys, *args), self._text)
+
     async def __call__(self, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> Any:
         """Run on the server, as a whole or not at all."""
+        command = self.command(keys, args)
         try:
-            return await self._redis.execute_command("EVALSHA", self._digest, len(keys), *keys, *args)
+            return await self._redis.execute_command(*command.words)
         except NoScriptError:
-            return await self._redis.execute_command("EVAL", self._text, len(keys), *keys, *args)
+            return await self._redis.execute_command(*command.in_full())
 
 
 class RedisLine:
@@ -146,3 +187,22 @@ class RedisLine:
             raise StoreAway(f"Redis did not answer within {self._deadline:g} s.") from None
         except (RedisError, OSError) as error:
             raise StoreAway(f"Redis did not do what it was asked: {type(error).__name__}: {error}") from error
+
+    async def ask_all(self, commands: Sequence[Command]) -> list[Any]:
+        """Run several steps in one trip, and give their answers in order, as Redis gives them.
+
+        Each step is atomic by itself and in a slot of its own; together they are no transaction: none sees to it that
+        the others happen, and a cluster may run them in any order. Raises StoreAway where any of them is not confirmed;
+        those before and after it may have happened.
+        """
+        return await self.ask(self._all(commands))
+
+    async def _all(self, commands: Sequence[Command]) -> list[Any]:
+        redis: Any = self._redis
+        answers: list[Any] = await redis.execute_all([command.words for command in commands])
+        for place, command in enumerate(commands):
+            if isinstance(answers[place], NoScriptError):
+                answers[place] = await redis.execute_command(*command.in_full())
+            if isinstance(answers[place], RedisError):
+                raise answers[place]
+        return answers

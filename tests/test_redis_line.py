@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from ivr.redis_line import RedisLine, StoreAway, connect
+from ivr.redis_line import Command, RedisLine, StoreAway, connect
 
 Answer = bytes | Literal["hang up", "silence", "drip"]
 
@@ -176,7 +176,8 @@ async def test_nobody_listening_is_told_within_the_deadline() -> None:
                 await RedisLine(redis).ask(redis.exists("ivr:epoch:{share0}"))
 
 
-async def test_cancelled_requests_never_leak_answers_to_others(valkey_url: str) -> None:
+@pytest.mark.parametrize("at_once", [1, 3])
+async def test_cancelled_requests_never_leak_answers_to_others(valkey_url: str, at_once: int) -> None:
     """The incident of 2023: a request cancelled half-way left its answer in the connection for the next caller."""
     async with connect(valkey_url, connections=4) as redis:
         await redis.flushall()
@@ -186,7 +187,12 @@ async def test_cancelled_requests_never_leak_answers_to_others(valkey_url: str) 
         dice = random.Random(12333)
 
         async def read(number: int) -> None:
-            assert await line.ask(redis.get(f"k{number}")) == str(number).encode() * 50
+            if at_once == 1:
+                assert await line.ask(redis.get(f"k{number}")) == str(number).encode() * 50
+                return
+            numbers = [(number + more) % 50 for more in range(at_once)]
+            answers = await line.ask_all([Command(("GET", f"k{one}")) for one in numbers])
+            assert answers == [str(one).encode() * 50 for one in numbers]
 
         for _ in range(20):
             tasks = [asyncio.create_task(read(number)) for number in range(50)]
@@ -222,3 +228,40 @@ async def test_a_script_that_the_server_forgot_is_sent_again(redis: Redis) -> No
     for _ in range(2):
         await redis.script_flush()
         assert await line.ask(look(keys=["ivr:{CA}", "ivr:{CA}:end"])) == [b"none", 0]
+
+
+async def test_steps_of_one_trip_are_answered_in_order(redis: Redis) -> None:
+    """Scripts that the server forgot are sent again, each at its place."""
+    line = RedisLine(redis)
+    end, look = line.script("end"), line.script("look")
+    keys = [["ivr:{CA1}", "ivr:{CA1}:end", "ivr:{CA1}:new"], ["ivr:{CA2}", "ivr:{CA2}:end"]]
+    for _ in range(2):
+        await redis.script_flush()
+        steps = [end.command(keys[0], [60_000]), look.command(keys[0]), look.command(keys[1])]
+        heard = await line.ask_all([*steps, Command(("SET", "k", "v", "PX", 60_000)), Command(("GET", "k"))])
+        assert heard == [1, [b"none", 1], [b"none", 0], b"OK", b"v"]
+
+
+async def test_a_step_that_fails_is_told_and_leaves_no_answer_behind(redis: Redis) -> None:
+    line = RedisLine(redis)
+    await redis.set("text", "v", px=60_000)
+    after = Command(("SET", "after", "v", "PX", 60_000))
+    with pytest.raises(StoreAway, match="WRONGTYPE"):
+        await line.ask_all([Command(("GET", "text")), Command(("ZREM", "text", "member")), after])
+    assert await line.ask_all([Command(("GET", "after"))]) == [b"v"]
+
+
+async def test_a_trip_broken_off_in_the_middle_is_made_once_more_as_a_whole(server: Server) -> None:
+    a, b = b"$1\r\na\r\n", b"$1\r\nb\r\n"
+    server.answers = {b"a": [a, a], b"b": ["hang up", b]}
+    async with connect(server.url, connections=1) as redis:
+        assert await RedisLine(redis).ask_all([Command(("GET", "a")), Command(("GET", "b"))]) == [b"a", b"b"]
+    assert (server.heard, server.connections) == ([b"a", b"b"] * 2, 2)
+
+
+async def test_a_trip_given_up_after_some_answers_leaves_none_to_the_next(server: Server) -> None:
+    server.answers = {b"a": [b"$1\r\na\r\n"], b"b": ["silence"], b"c": [b"$1\r\nc\r\n"]}
+    async with connect(server.url, connections=1) as redis:
+        with pytest.raises(StoreAway, match="did not answer within"):
+            await RedisLine(redis).ask_all([Command(("GET", "a")), Command(("GET", "b"))])
+        assert await RedisLine(redis).ask(redis.get("c")) == b"c"
