@@ -8,7 +8,6 @@ import re
 
 from redis.asyncio import Redis
 
-from ivr.call import Session
 from ivr.redis_line import PATIENCE, RedisLine
 from ivr.seals import Seals
 
@@ -28,12 +27,12 @@ class DroppedCalls:
         self._seals = seals
         self._line = RedisLine(redis, deadline=deadline)
 
-    async def note(self, calling: str, session: Session) -> None:
-        """Keep what the caller had chosen, where it was not answered before the call broke off."""
-        if not session.asked or session.answered or not _is_telephone(calling):
+    async def note(self, calling: str, chosen: str) -> None:
+        """Keep what the caller had chosen and was not told before the call broke off; nothing where that is nothing."""
+        if not chosen or not _is_telephone(calling):
             return
         name = self._seals.name("dropped", calling)
-        sealed = self._seals.seal(session.asked.encode(), call=name, what="dropped")
+        sealed = self._seals.seal(chosen.encode(), call=name, what="dropped")
         await self._line.ask(self._redis.set(_key(name), sealed, px=KEPT_MS))
 
     async def recall(self, calling: str) -> str:

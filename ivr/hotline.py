@@ -17,7 +17,7 @@ from ivr.dropped import DroppedCalls
 from ivr.emergency import Emergency
 from ivr.inquiry import Desk
 from ivr.library import Library
-from ivr.lookups import DECLARED, SERVICES
+from ivr.lookups import DECLARED, unfinished
 from ivr.metrics import Metrics
 from ivr.pages import Call, Page, Pages
 from ivr.public_mode import PublicMode
@@ -157,8 +157,8 @@ class Hotline:
         try:
             kept = await self.store.load(call.sid)
             await self.store.end(call.sid)
-            if isinstance(kept, Kept) and kept.session.asked in SERVICES:
-                await self.dropped.note(call.calling, kept.session)
+            if isinstance(kept, Kept):
+                await self.dropped.note(call.calling, unfinished(self.stepping.library, kept.session))
         except StoreAway as away:
             log.warning("The end of a call could not be noted, so it is forgotten by its time to live: %s", away)
 

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from ivr import records
 from ivr.accounts.contract import Balance, ContributionYears
-from ivr.call import Answered
+from ivr.call import Answered, Session
 from ivr.codes import send_code
 from ivr.flow import CallNode, LookupNode, MenuNode
 from ivr.identity import gate, may_try, verify, verify_code
 from ivr.inquiry import Inquiry
+from ivr.library import Library
 from ivr.newpassword import change_password, drop_password, judge_password
 from ivr.policy import POLICY_ROWS, TERMS, WITHDRAWAL_ROWS, policy, policy_city, policy_topic, policy_withdrawal
 from ivr.records import RELATIVES, SCHEMES, read_record
@@ -24,7 +25,8 @@ class Declared(NamedTuple):
     `personal`: its facts are a member's, so it needs a verification. `remote`: it leaves the process, so the turn is
     claimed first. `verifies`: it consumes a secret and an attempt. `refusals`: outcomes that are sent on the fixed
     time step, so that one refusal cannot be told from another by its time. `takes_secret`: it is handed the six digits
-    just keyed. `proves`: outcomes after which a member is verified. `forgets`: outcomes that end the verification, and
+    just keyed. `hushed`: nothing that is heard before a verification may tell which outcome it was. `proves`: outcomes
+    after which a member is verified. `forgets`: outcomes that end the verification, and
     all facts with it. `rows`: outcomes that bring a list, with the kinds of its entries and the facts of each.
     `terms`: facts that are ids of prompts, with every id that they can be.
     """
@@ -36,6 +38,7 @@ class Declared(NamedTuple):
     verifies: bool = False
     refusals: frozenset[str] = frozenset()
     takes_secret: bool = False
+    hushed: bool = False
     proves: frozenset[str] = frozenset()
     forgets: frozenset[str] = frozenset()
     rows: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType({})
@@ -48,8 +51,20 @@ async def forget(inquiry: Inquiry) -> Answered:
     return Answered("done", forget=True)
 
 
-SERVICES = ("balance", "years", "details", "status", "policy", "password")
-"""What can be chosen in the main menu, by the names of its nodes: a call that broke off goes on there."""
+SERVICES = ("balance", "years", "details", "status")
+"""Choices in the main menu that a call which broke off goes on with, by the names of their nodes.
+
+All of them ask for a verification, so none is named before it. Policy needs none, and would name itself; so would the
+password menu, whose callers may have no password to verify with.
+"""
+
+
+def unfinished(library: Library, session: Session) -> str:
+    """Give the choice that a call ends in the middle of, also where it had been gone on with; nothing where none."""
+    if session.answered or session.hotline not in library.hotlines.hotlines:
+        return ""
+    ways = [node.outcomes for node in _goes_on(library, session.hotline)]
+    return next((one for one in SERVICES if session.asked in (one, *(way.get(one) for way in ways))), "")
 
 
 async def dropped(inquiry: Inquiry) -> Answered:
@@ -62,9 +77,14 @@ def _has(inquiry: Inquiry, service: str) -> bool:
     """Tell whether a menu of the hotline's first flow leads to a service; the call may have broken off at another."""
     nodes = inquiry.library.flows[inquiry.hotline.flow].nodes
     chosen = {to for node in nodes.values() if isinstance(node, MenuNode) for to in node.keys.values()}
-    goes_on = [node for node in nodes.values() if isinstance(node, LookupNode) and node.call == "go_on"]
-    ways = {node.outcomes.get(service, "") for node in goes_on} & chosen
-    return any(isinstance(nodes[way], CallNode) for way in ways)
+    ways = (node.outcomes[service] for node in _goes_on(inquiry.library, inquiry.session.hotline))
+    return service in chosen and any(isinstance(nodes[way], CallNode) for way in ways)
+
+
+def _goes_on(library: Library, hotline: str) -> list[LookupNode]:
+    """Give the nodes of a hotline's first flow that lead to what had been chosen."""
+    nodes = library.flows[library.hotlines.hotlines[hotline].flow].nodes.values()
+    return [node for node in nodes if isinstance(node, LookupNode) and node.call == "go_on"]
 
 
 async def go_on(inquiry: Inquiry) -> Answered:
@@ -206,7 +226,7 @@ DECLARED: Mapping[str, Declared] = {
     ),
     "drop_password": Declared(drop_password, _outcomes(done="")),
     "dropped": Declared(dropped, _outcomes(no="", yes="")),
-    "go_on": Declared(go_on, _outcomes(**dict.fromkeys(SERVICES, ""))),
+    "go_on": Declared(go_on, _outcomes(**dict.fromkeys(SERVICES, "")), hushed=True),
     "forget": Declared(forget, _outcomes(done=""), forgets=frozenset({"done"})),
     "balance": Declared(
         balance,

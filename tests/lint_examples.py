@@ -13,6 +13,7 @@ class Promised:
     personal: bool = False
     verifies: bool = False
     takes_secret: bool = False
+    hushed: bool = False
     proves: frozenset[str] = frozenset()
     forgets: frozenset[str] = frozenset()
     rows: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
@@ -36,6 +37,7 @@ LOOKUPS: dict[str, Promised] = {
     "change_password": Promised(
         outcomes(changed="", weak="", expired=""), takes_secret=True, proves=CHANGED, forgets=EXPIRED
     ),
+    "go_on": Promised(outcomes(balance="", payments="", years=""), hushed=True),
     "forget": Promised(outcomes(done=""), forgets=frozenset({"done"})),
     "balance": Promised(outcomes(ok="balance as_of", expired="", error=""), personal=True, forgets=EXPIRED),
     "payments": Promised(
@@ -332,6 +334,18 @@ def offered(key: str, zh: str, en: str) -> list[Edit]:
         Edit(BALANCE, 'key: "6"', f'key: "{key}"'),
         Edit(ZH, "查新政策，请按六", f"查新政策，请按{zh}"),
         Edit(EN, "For the new policy, press six", f"For the new policy, press {en}"),
+    ]
+
+
+def gone_on(others: str) -> list[Edit]:
+    """Let key # of the main menu go on with what had been chosen: the balance, or something else."""
+    nodes = f"""\
+  go_on: {{kind: lookup, call: go_on, outcomes: {{balance: balance, {others}}}}}
+  said: {{kind: say, say: goodbye, to: menu}}
+"""
+    return [
+        Edit(MAIN, '      "1": balance\n', '      "1": balance\n      "#": go_on\n'),
+        Edit(MAIN, "  balance: {kind", nodes + "  balance: {kind"),
     ]
 
 
@@ -710,6 +724,17 @@ BAD: dict[str, list[Bad]] = {
             BALANCE,
             "fetch:",
             "identify.verify_code → identify.done → balance.fetch.",
+            frozenset({"unreachable-node"}),
+        ),
+    ],
+    "choice-named-before-verification": [
+        Bad(gone_on("payments: said, years: menu"), MAIN, "call: go_on", "it comes to say 'said' of flow 'main'."),
+        Bad(
+            gone_on("payments: agent, years: balance"),
+            MAIN,
+            "call: go_on",
+            "Outcome 'payments' of lookup 'go_on' can be told from 'balance' before any verification: "
+            "it comes to transfer 'connect' of flow 'agent'.",
             frozenset({"unreachable-node"}),
         ),
     ],

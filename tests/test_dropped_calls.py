@@ -8,7 +8,6 @@ from hotline_under_test import UnderTest, serving
 from redis.asyncio import Redis
 from tampering import BALANCE, NUMBER, PASSWORD, SEALS, emptied, everything, words
 
-from ivr.call import Session
 from ivr.carrier.line import Call, Heard
 from ivr.dropped import WITHHELD, DroppedCalls
 
@@ -104,19 +103,18 @@ async def test_nothing_is_kept_of_callers_who_withhold_their_number(
 
 async def test_withheld_numbers_are_refused_where_they_are_kept_and_recalled(redis: Redis) -> None:
     dropped = DroppedCalls(redis, SEALS)
-    session = Session("demo", "version", 0, asked="years")
     for calling in (*WITHHELD, "", "anonymous", CALLING + "\n", "+" + "1" * 16):
-        await dropped.note(calling, session)
+        await dropped.note(calling, "years")
         assert await dropped.recall(calling) == ""
     assert await redis.dbsize() == 0
-    await dropped.note(CALLING, session)
+    await dropped.note(CALLING, "years")
     assert await dropped.recall(CALLING) == "years"
     assert await redis.dbsize() == 0
 
 
 async def test_what_was_put_in_its_place_is_not_believed(redis: Redis) -> None:
     dropped = DroppedCalls(redis, SEALS)
-    await dropped.note(CALLING, Session("demo", "version", 0, asked="years"))
+    await dropped.note(CALLING, "years")
     [key] = await kept(redis)
     sealed = await redis.get(key)
     assert isinstance(sealed, bytes)
@@ -148,7 +146,11 @@ ENDS: dict[str, tuple[dict[str, list[Any]], list[str], str, bool]] = {
     "at humans who are busy": ({}, ["1", "0#"], "busy", False),
     "led to busy humans by silence": ({}, ["1", "-", "-", "-"], "busy", False),
     "after an answer on policy": ({}, ["5", "5"], "answered", False),
-    "in the menu of policy": ({}, ["5"], "answered", True),
+    "in the menu of policy": ({}, ["5"], "answered", False),
+    "in the menu of the password": ({}, ["6"], "answered", False),
+    "at a new password": ({}, ["6", "1"], "answered", False),
+    "in the menu of details": ({}, ["3"], "answered", True),
+    "at the number, before status": ({}, ["4", "1"], "answered", True),
 }
 
 
@@ -164,12 +166,33 @@ async def test_only_a_choice_without_its_answer_is_kept(
     assert offers(await greeted(hotline, [])) == is_kept
 
 
-async def test_who_is_cut_off_again_is_offered_it_again(redis: Redis, hotline: UnderTest) -> None:
+@pytest.mark.parametrize("key", ["1", "2", "3", "4"])
+async def test_who_is_cut_off_again_is_offered_it_again(redis: Redis, hotline: UnderTest, key: str) -> None:
     await emptied(redis)
-    await greeted(hotline, ["2"])
+    await greeted(hotline, [key])
     assert offers(await greeted(hotline, ["#"]))
     assert offers(await greeted(hotline, []))
     assert not offers(await greeted(hotline, []))
+
+
+async def test_before_the_verification_all_choices_that_are_gone_on_with_sound_the_same(
+    redis: Redis, hotline: UnderTest
+) -> None:
+    """Whoever calls now from the same telephone may be another person, and may press any key."""
+    heard: dict[str, list[str]] = {}
+    for chosen in ("1", "2", "3", "4"):
+        await emptied(redis)
+        hotline.accounts.script({"verify": ["wrong", "ok"]})
+        await greeted(hotline, [chosen])
+        async with hotline.carrier() as carrier:
+            call = await carrier.dial(from_=CALLING)
+            said = list(call.heard)
+            for keys in ("#", "-", "9", "123#", NUMBER + "#", "111", "-", PASSWORD):
+                said += await (call.silence() if keys == "-" else call.press(keys))
+            heard[chosen] = [one.text for one in said]
+            await call.hang_up()
+    assert len({tuple(texts) for texts in heard.values()}) == 1
+    assert heard["1"][-1] == words("identify.not_verified")
 
 
 async def test_nobody_is_verified_by_going_on(redis: Redis, hotline: UnderTest) -> None:

@@ -97,6 +97,7 @@ CALL_RULES: Final[tuple[Rule, ...]] = (
     rules_calls.no_agent_key,
     rules_calls.again_in_entry,
     rules_members.personal_before_verification,
+    rules_members.choice_named_before_verification,
     rules_members.unknown_fact,
     rules_days.offer_key_taken,
     rules_days.announcements_unsaid,

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Final
 
-from ivr.flow import CollectNode, LookupNode
+from ivr.flow import CallNode, CollectNode, LookupNode, ReturnNode
 from ivr.lint.calls import Edge, Stack
+from ivr.lint.heard import first_menus
 from ivr.lint.plan import Plan, Promise
 
 ENTERED_FACTS: Final[Mapping[str, frozenset[str]]] = dict.fromkeys(("number", "part_last"), frozenset({"tail"}))
@@ -67,6 +68,29 @@ def unverified_ways(plan: Plan) -> Iterator[list[Stack]]:
             if then is not None and (edge.target, then) not in came_from:
                 came_from[edge.target, then] = place
                 waiting.append((edge.target, then))
+
+
+def heard_unverified(plan: Plan, answer: Edge) -> list[tuple[str, str]]:
+    """Give where a call can hear something after a lookup's answer, nearest first, before its caller is verified.
+
+    It ends where the call leaves the lookup's flow, or is back in a menu that every call hears at once.
+    """
+    first = {stack for start in plan.calls.starts() for stack, *_ in first_menus(plan, start)}
+    waiting = deque([(answer.target, Moment.UNKNOWN)])
+    seen = set(waiting)
+    found: dict[tuple[str, str], None] = {}
+    while waiting:
+        stack, moment = waiting.popleft()
+        if moment is Moment.HOLDS or stack in first or len(stack) < len(answer.source):
+            continue
+        if not isinstance(plan.calls.node(stack), LookupNode | CallNode | ReturnNode):
+            found[stack[-1]] = None
+        for edge in plan.calls.edges.get(stack, ()):
+            then = moment_after(plan, edge, moment)
+            if then is not None and (edge.target, then) not in seen:
+                seen.add((edge.target, then))
+                waiting.append((edge.target, then))
+    return list(found)
 
 
 Knowledge = tuple[frozenset[str], bool]

@@ -5,7 +5,14 @@ from itertools import groupby
 from typing import Final
 
 from ivr.flow import CollectNode, LookupNode, Node
-from ivr.lint.knowledge import ENTERED_FACTS, TOLD_FACTS, at_the_next_key, facts_known, unverified_ways
+from ivr.lint.knowledge import (
+    ENTERED_FACTS,
+    TOLD_FACTS,
+    at_the_next_key,
+    facts_known,
+    heard_unverified,
+    unverified_ways,
+)
 from ivr.lint.plan import HOTLINE_FACTS, Found, Plan, Spoken, targets
 from ivr.problems import listed
 
@@ -63,6 +70,31 @@ def personal_before_verification(plan: Plan) -> Iterator[Found]:
             message = f"Lookup '{name}' of flow '{flow}' is personal, but a call can come here unverified: {shown}."
             remedy = f"Let every way here pass one of {listed(proofs)}."
             yield plan.in_flow(flow, ("nodes", name), message, remedy, key=True)
+
+
+def choice_named_before_verification(plan: Plan) -> Iterator[Found]:
+    """Who calls from the telephone of a call that broke off may be another person, and learns nothing of it."""
+    told: set[tuple[str, str]] = set()
+    for stack in plan.calls.edges:
+        (flow, name), node = stack[-1], plan.calls.node(stack)
+        hushed = isinstance(node, LookupNode) and node.call in plan.declared and plan.declared[node.call].hushed
+        if not hushed or (flow, name) in told:
+            continue
+        told.add((flow, name))
+        after = {edge.label: heard_unverified(plan, edge) for edge in plan.calls.edges[stack]}
+        # An outcome that leads straight to the main menu is one that this hotline does not offer.
+        sounds = {outcome: frozenset(places) for outcome, places in after.items() if places}
+        usual = max(sounds, key=lambda outcome: list(sounds.values()).count(sounds[outcome]), default="")
+        for outcome in (one for one in sounds if sounds[one] != sounds[usual]):
+            where, place = after[outcome][0]
+            kind = plan.library.flows[where].nodes[place].kind
+            yield plan.in_flow(
+                flow,
+                ("nodes", name, "outcomes", outcome),
+                f"Outcome '{outcome}' of lookup '{name}' can be told from '{usual}' before any verification: "
+                f"it comes to {kind} '{place}' of flow '{where}'.",
+                "Lead every outcome through the same verification first.",
+            )
 
 
 def unknown_fact(plan: Plan) -> Iterator[Found]:
