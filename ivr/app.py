@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 
-from ivr import lint
+from ivr import lint, logs
 from ivr.accounts.client import AccountClient
 from ivr.channels.twilio.routes import Gate, page_writer, voice_routes
 from ivr.channels.twilio.twiml import HANG_UP
@@ -69,6 +69,7 @@ def create_app(
     seals = Seals(settings.secrets)
     metrics = Metrics()
     metrics.serves(library.version)
+    logs.on_drop(metrics.log_line_dropped)
     accounts = AccountClient(
         settings.account_url, settings.account_token.get_secret_value(), observe=metrics.account_call
     )

@@ -48,6 +48,9 @@ class Metrics:
         self._verifications = Counter(
             "ivr_verifications", "Verifications by their outcome in the flow.", ("outcome",), registry=registry
         )
+        self._log_lines_dropped = Counter(
+            "ivr_log_lines_dropped", "Log lines that their sink did not take in time.", registry=registry
+        )
         self._version = Gauge(
             "ivr_flow_version", "1 for the flow version that new calls begin with.", ("version",),
             registry=registry, multiprocess_mode="livemax",
@@ -78,6 +81,10 @@ class Metrics:
     def verification(self, outcome: str) -> None:
         """Count a verification by the outcome that the flow saw."""
         self._verifications.labels(outcome).inc()
+
+    def log_line_dropped(self) -> None:
+        """Count a line of the log that was not written."""
+        self._log_lines_dropped.inc()
 
     def serves(self, version: str) -> None:
         """Tell which flow version new calls begin with."""

@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     """Seconds of the fixed step on which every refusal is sent."""
     flows_dir: Path | None = None
     prompts_dir: Path | None = None
+    log_format: str = ""
+    """``json`` or ``text``; unset, lines are text where a person sees them on a terminal."""
 
     stand_ins: Annotated[frozenset[str], NoDecode] = frozenset()
     """Names of the settings that nobody set and the parent process filled in."""
@@ -184,6 +186,11 @@ class Settings(BaseSettings):
     def _folder(cls, value: Path | None) -> Path | None:
         path = value and value.expanduser().absolute()
         return _expect(path, path is None or path.is_dir(), f"a folder, but {path} is none")
+
+    @field_validator("log_format")
+    @classmethod
+    def _log_form(cls, value: str) -> str:
+        return _expect(value, value in ("", "json", "text"), "json or text")
 
     @field_validator("stand_ins", mode="before")
     @classmethod

@@ -48,9 +48,10 @@ def call(*, keys: str | None, url: str | None, to: str, from_: str) -> int:
         target = url and urls.web_address(url)
     except ValueError as error:
         raise SettingsError(str(error) if url is None or "--keys" in str(error) else f"--url: {error}.") from None
-    settle_in()
+    settings = read_settings()
+    settle_in(settings)
     try:
-        return asyncio.run(_call(read_settings(), keys, target, to, from_))
+        return asyncio.run(_call(settings, keys, target, to, from_))
     except (StartFailed, EmbeddedFailed) as error:
         return failed(error)
     except asyncio.CancelledError:

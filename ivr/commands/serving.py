@@ -1,7 +1,6 @@
 """The commands `serve`, `worker` and `account serve`: the service, and the processes that it is made of."""
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer import echo
 
+from ivr import logs
 from ivr.datafolder import DataFolder
 from ivr.embedded import EmbeddedFailed
 from ivr.serve import Service, check_database, sqlite_url
@@ -29,17 +29,16 @@ def read_settings() -> Settings:
     return Settings.read()
 
 
-def settle_in(level: int = logging.INFO) -> None:
-    """Show what the process has to say on standard error, a line each; keep what it writes from everybody else."""
+def settle_in(settings: Settings) -> None:
+    """Log to standard error, as text where a person reads it; keep what the process writes from everybody else."""
     os.umask(0o077)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
-    logging.getLogger("ivr.serve").setLevel(level)
+    logs.begin("json" if settings.log_format == "json" or not (settings.log_format or sys.stderr.isatty()) else "text")
 
 
 def serve(host: str, port: int, workers: int) -> int:
     """Run the service until it is told to leave; return the exit status."""
-    settle_in()
     settings = read_settings()
+    settle_in(settings)
     return asyncio.run(_serve(settings, host, port, workers))
 
 
@@ -149,8 +148,8 @@ def _members() -> Table:
 
 def worker(descriptors: Sequence[int], life: int) -> int:
     """Be a worker of `ivr serve`, with the settings and sockets that it hands over."""
-    settle_in()
     settings = Settings.read(env_file=None)
+    settle_in(settings)
     from ivr.library import LibraryError
 
     try:
@@ -165,9 +164,9 @@ def account_serve(descriptor: int | None, life: int | None, host: str, port: int
     """Be the reference account service: on a socket of `ivr serve`, or alone."""
     from ivr.accounts.reference import create_reference
 
-    settle_in()
     alone = descriptor is None or life is None
     settings = read_settings() if alone else Settings.read(env_file=None)
+    settle_in(settings)
     folder = DataFolder(settings.data_dir).open()
     if alone:
         folder.lock()

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from ivr.call import End, Turn, Utterance, Wait
 from ivr.channels.twilio.form import LARGEST_BODY, Form, read_event, read_form, read_pairs
@@ -107,6 +108,7 @@ def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics) -> list[Route]:
             sid = form.call_sid
             if sid is None:
                 return "nameless", _twiml(_sorry(hotline, again))
+            bind_contextvars(call=sid)  # every line of the log that is about this call names it
             if form.completed:
                 await hotline.ended(_call(form, sid))
                 return "ended", _twiml(HANG_UP)
