@@ -94,8 +94,12 @@ def test_keys_to_calls_and_servers_are_masked(text: str, told: str) -> None:
     assert masked(text) == told
 
 
+def test_half_a_character_can_be_written() -> None:
+    masked("a\ud800").encode()
+
+
 def test_nothing_in_a_text_can_forge_a_line_or_steer_a_terminal(logged: Logged) -> None:
-    evil = 'x\r\n{"level": "info"}\n\x1b[2J\u2028\u2029\u0085\x00\u202e\ufeff\ud800", "level": "forged"'
+    evil = 'x\r\n{"level": "info"}\n\x1b[2J\u2028\u2029\u0085\x00\u202e\ufeff", "level": "forged"'
     log.warning("told: %s", evil, extra={"field": evil, evil: 1})
     raw = logged.text
     assert len(raw.splitlines()) == 1
