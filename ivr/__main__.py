@@ -140,6 +140,19 @@ def seconds(to: Annotated[str, typer.Option(help="The number dialled.")] = "1233
 
 
 @app.command()
+def hours(
+    on: Annotated[str | None, typer.Option(help="The day, as 2027-02-10; without it today.", metavar="DAY")] = None,
+) -> int:
+    """Show when the agents of each hotline answer on a day, and why.
+
+    By the duty calendars in flows/hotlines.yaml, holidays, and what flows/working_days.yaml adds to them.
+    """
+    from ivr.commands import hours as agents_hours
+
+    return agents_hours.show_hours(on)
+
+
+@app.command()
 def schemas(
     write: Annotated[bool, typer.Option("--write", help="Write them anew.")] = False,
     folder: Annotated[

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
@@ -25,9 +26,16 @@ from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
 from ivr.settings import Settings
 from ivr.store import CallStore
+from ivr.walk import china_day
+
+DAYS_AHEAD = 60
+"""For so many days it must be known who is on duty; an announcement of the State Council comes about as early."""
 
 DRAIN_SECONDS = 12.0
 """A worker that stops lets its work end first; no work takes longer."""
+
+
+log = logging.getLogger("ivr.serve")
 
 
 def wall_clock() -> int:
@@ -46,6 +54,21 @@ def load_library(settings: Settings) -> Library:
     if problems:
         raise LibraryError(problems)
     return library
+
+
+def unannounced_day(library: Library, now: int) -> str | None:
+    """Say in a sentence from which of the coming days on it is only supposed that humans are on duty, where it is."""
+    groups = [group for hotline in library.hotlines.hotlines.values() for group in hotline.agents.values()]
+    if not any(group.duty for group in groups):
+        return None
+    today = china_day(now)
+    first = library.working_days.first_unannounced(today + timedelta(days=day) for day in range(DAYS_AHEAD))
+    if first is None:
+        return None
+    return (
+        f"From {first} on it is not known which days are worked, so Monday to Friday are taken for working days; "
+        "write what was announced into flows/working_days.yaml."
+    )
 
 
 def create_app(
@@ -70,6 +93,8 @@ def create_app(
     metrics = Metrics()
     metrics.serves(library.version)
     logs.on_drop(metrics.log_line_dropped)
+    if settings.worker == 0 and (sentence := unannounced_day(library, now())):
+        log.warning(sentence)
     accounts = AccountClient(
         settings.account_url, settings.account_token.get_secret_value(), observe=metrics.account_call
     )

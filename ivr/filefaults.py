@@ -17,6 +17,7 @@ _FORMS: Final = {
     "^sip:": 'a telephone number with its country, such as "+861012345678", or an address sip:name@host',
     "^\\+?[0-9]": 'a number as it is dialled, 3 to 15 digits, such as "12333" or "+861012333"',
     "^[0-9]{17}": 'an ID number in quotes, 18 characters, such as "11010519491231002X"',
+    "^[0-9]{2}-": 'a day of the year in quotes, such as "06-01"',
     "^[0-9]{6}$": 'six digits in quotes, such as "110105"',
 }
 """What a text must look like, by the beginning of its pattern; whoever writes a flow reads no patterns."""
@@ -159,6 +160,12 @@ def _problem(detail: ErrorDetails, file: YamlFile, spot: _Spot) -> Problem:
         case "tuple_type" | "list_type":
             message = f"{_called(path, start=True)} is {_kind_of(given)}, but a list is expected."
             remedy = "Write [first, second]; a single prompt may stand by itself."
+        case "date_type":
+            message = f"{_called(path, start=True)} is {_kind_of(given)}, but a day is expected."
+            remedy = "Write the day as 2027-02-10."
+        case "value_error":
+            message = f"{_called(path, start=True)} does not hold."
+            remedy = f"{str(context['error'])[:1].upper()}{str(context['error'])[1:]}."
         case "dict_type" | "model_type" | "model_attributes_type":
             message = f"{_called(path, start=True)} is {_kind_of(given)}, but 'name: value' lines are expected."
             fields = list(spot.model.model_fields) if spot.model and detail["type"] == "model_type" else []

@@ -1,10 +1,11 @@
 """The flow file and the hotline file as typed values: what the people who run a hotline may write, and nothing else."""
 
-import re
-from datetime import date
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from ivr.duty.calendar import Duty
+from ivr.duty.days import Day
 
 ANNOUNCEMENTS = "announcements"
 """In what a menu says, the place where the hotline's announcements of the day are said."""
@@ -31,16 +32,6 @@ def _as_list(value: Any) -> Any:
 
 Prompts = Annotated[tuple[PromptId, ...], BeforeValidator(_as_list), Field(strict=False)]
 """One prompt id, or a list of them, spoken one after the other."""
-
-
-def _day(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        return date.fromisoformat(value)
-    return value
-
-
-Day = Annotated[date, BeforeValidator(_day)]
-"""A day as ``2026-11-20``, in China's time."""
 
 
 class _Model(BaseModel):
@@ -179,11 +170,15 @@ SipAddress = Annotated[str, StringConstraints(pattern=r"^sip:[A-Za-z0-9._-]+@[A-
 
 
 class AgentGroup(_Model):
-    """The humans behind key 0: the only numbers ever dialled for a transfer, and their hours in words."""
+    """The humans behind key 0: the only numbers ever dialled for a transfer, and when they answer.
+
+    `hours` is what callers are told; by `duty` it is decided. Without `duty` they answer at all times.
+    """
 
     numbers: tuple[PhoneNumber | SipAddress, ...] = Field(default=(), strict=False)
     ring_seconds: Annotated[int, Field(ge=5, le=120)] = 30
     hours: Texts
+    duty: Duty | None = None
 
 
 class Limits(_Model):

@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from ivr.duty.working_days import WorkingDays
 from ivr.filefaults import faults
 from ivr.flow import AGAIN, Flow, Hotline, Hotlines
 from ivr.policyfacts import PolicyFacts
@@ -26,6 +27,7 @@ EMERGENCY: Final = "emergency.yaml"
 
 HOTLINES: Final = "flows/hotlines.yaml"
 POLICY_FACTS: Final = "flows/policy_facts.yaml"
+WORKING_DAYS: Final = "flows/working_days.yaml"
 
 
 class LibraryError(ValueError):
@@ -49,6 +51,7 @@ class Library:
     catalogs: Mapping[str, Catalog]
     hotlines: Hotlines
     policy: PolicyFacts
+    working_days: WorkingDays
     files: Mapping[str, YamlFile] = field(repr=False)
     sources: Mapping[str, bytes] = field(repr=False)
 
@@ -101,6 +104,7 @@ def build(sources: Mapping[str, bytes], shown: Mapping[str, str] | None = None) 
         MappingProxyType(reader.catalogs),
         reader.hotlines,
         reader.policy,
+        reader.working_days,
         MappingProxyType(reader.files),
         MappingProxyType(dict(sources)),
     )
@@ -152,6 +156,7 @@ class _Reading:
         self.catalogs: dict[str, Catalog] = {}
         self.hotlines: Hotlines | None = None
         self.policy = PolicyFacts()
+        self.working_days = WorkingDays()
 
     def read_all(self) -> None:
         for name, data in sorted(self.sources.items()):
@@ -167,6 +172,8 @@ class _Reading:
                 self._hotlines(file)
             elif name == POLICY_FACTS:
                 self._policy(file)
+            elif name == WORKING_DAYS:
+                self._working_days(file)
             else:
                 self._flow(file, stem)
         if HOTLINES not in self.sources:
@@ -214,6 +221,12 @@ class _Reading:
             self.policy = PolicyFacts.model_validate(file.value)
         except ValidationError as error:
             self.problems += faults(error, file, PolicyFacts)
+
+    def _working_days(self, file: YamlFile) -> None:
+        try:
+            self.working_days = WorkingDays.model_validate(file.value)
+        except ValidationError as error:
+            self.problems += faults(error, file, WorkingDays)
 
     def _flow(self, file: YamlFile, stem: str) -> None:
         try:

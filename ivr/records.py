@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from ivr.accounts.client import Outage, ReferenceExpired
 from ivr.accounts.contract import Contribution, Coverage, Credit, FamilySharing, Transaction, TransferCase
 from ivr.call import Answered, Facts, Rows
+from ivr.duty.working_days import WorkingDays
 from ivr.inquiry import Inquiry
 from ivr.walk import china_day
-from ivr.workdays import working_days_left
 
 PAGE: Final = 3
 """Entries that are said at once; key 2 gives as many more."""
@@ -140,11 +140,11 @@ async def _payments(inquiry: Inquiry, start: int) -> Answered:
 
 
 async def _transfers(inquiry: Inquiry, start: int) -> Answered:
-    today = china_day(inquiry.desk.now())
+    today, working_days = china_day(inquiry.desk.now()), inquiry.library.working_days
     return await read_record(
         inquiry,
         lambda ref: inquiry.desk.accounts.transfers(ref, call_id=inquiry.call),
-        lambda found: _page(found, start, lambda case: _case(case, today)),
+        lambda found: _page(found, start, lambda case: _case(case, today, working_days)),
     )
 
 
@@ -188,7 +188,7 @@ def _payment(one: Transaction) -> Rows:
     return ((kind, {"date": one.date.isoformat(), "amount": _yuan(one.amount)}),)
 
 
-def _case(one: TransferCase, today: date) -> Iterable[tuple[str, Facts]]:
+def _case(one: TransferCase, today: date, working_days: WorkingDays) -> Iterable[tuple[str, Facts]]:
     """Tell a transfer: which one, its stage, until when it takes, and its balance. Regions are free text: not said."""
     submitted = {"submitted_on": one.submitted_on.isoformat()}
     if _LAST_FOUR.fullmatch(one.case_number[-4:]):
@@ -197,7 +197,7 @@ def _case(one: TransferCase, today: date) -> Iterable[tuple[str, Facts]]:
         yield "unnumbered", submitted
     yield one.stage, {}
     if one.stage in _OPEN and one.due_by is not None:
-        yield _due(one.due_by, today)
+        yield _due(one.due_by, today, working_days)
     if one.balance_arrived is None or (one.stage == "rejected" and not one.balance_arrived):
         return
     arrival = "arrived" if one.balance_arrived else "awaited"
@@ -207,11 +207,11 @@ def _case(one: TransferCase, today: date) -> Iterable[tuple[str, Facts]]:
         yield f"{arrival}_sum", {"amount": _yuan(one.amount)}
 
 
-def _due(due: date, today: date) -> tuple[str, Facts]:
+def _due(due: date, today: date, working_days: WorkingDays) -> tuple[str, Facts]:
     facts = {"due_by": due.isoformat()}
     if due < today:
         return "overdue", facts
-    left = working_days_left(today, due)
+    left = working_days.left(today, due)
     return ("due_in", facts | {"left": str(left)}) if left else ("due_by", facts)
 
 

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from ivr import flow as nodes
 from ivr.call import Ask, Dial, Edge, End, Facts, Listen, ListenMode, Next, Rows, Said, Session, Turn, Utterance
+from ivr.duty.calendar import on_duty
 from ivr.library import Library
 from ivr.prompts import speak
 
@@ -34,9 +35,14 @@ SENIOR_AGE = 60
 CHINA = timezone(timedelta(hours=8))
 
 
+def china_time(now: int) -> datetime:
+    """Give China's time at an instant in milliseconds since 1970: agents' hours hold by it."""
+    return datetime.fromtimestamp(now / 1000, UTC).astimezone(CHINA)
+
+
 def china_day(now: int) -> date:
     """Give the day in China at an instant in milliseconds since 1970: birth dates and offers hold by it."""
-    return datetime.fromtimestamp(now / 1000, UTC).astimezone(CHINA).date()
+    return china_time(now).date()
 
 
 class FlowStuckError(RuntimeError):
@@ -110,8 +116,7 @@ class Walk:
                     self.leave(node.outcome)
                     name = caller.returns[node.outcome]
                 case nodes.TransferNode():
-                    group = self.hotline.agents.get(node.group)
-                    if group is None or not group.numbers:
+                    if not self.on_duty(node.group):
                         self.leave("off_duty")
                         name = node.outcomes["off_duty"]
                         continue
@@ -203,6 +208,13 @@ class Walk:
         """Tell whether this is a day of an offer or an announcement."""
         today = china_day(self.now)
         return (what.first is None or what.first <= today) and today <= what.last
+
+    def on_duty(self, name: str) -> bool:
+        """Tell whether a group of this hotline has anybody to ring, at this hour."""
+        group = self.hotline.agents.get(name)
+        if group is None or not group.numbers:
+            return False
+        return on_duty(group.duty, self.library.working_days, china_time(self.now))
 
     def senior(self) -> bool:
         """Tell whether the caller is 60 or over, by the birth date of the ID number, else by the birth year."""

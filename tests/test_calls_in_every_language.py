@@ -13,9 +13,6 @@ LIBRARY = load(*default_dirs())
 SPOKEN_BY_THE_DRIVER = {"wait", "trouble.retry", "trouble.sorry"}
 """Heard where work is slow, lost or broken, which no call script brings about."""
 
-OF_THE_SECOND_HOTLINE = {"agent.off_duty"}
-"""Said where nobody is ever on duty; that hotline has no Cantonese."""
-
 
 def _spoken_in(lang: str) -> list[Script]:
     """Give the scripts of hotlines that offer a language; those that change it themselves are told in their own."""
@@ -46,6 +43,4 @@ def test_every_script_and_every_prompt(lang: str) -> None:
         prompt for prompt in LIBRARY.catalogs[lang].prompts if not prompt.startswith(("text.", "city.", "scheme."))
     }
     unheard = sentences - heard - terms - SPOKEN_BY_THE_DRIVER
-    if lang == "yue":
-        unheard -= OF_THE_SECOND_HOTLINE
     assert unheard == set()

@@ -29,7 +29,7 @@ def fits(name: str, value: Any) -> bool:
 
 
 def kind_of(path: Path) -> str:
-    own = {"hotlines.yaml": "hotlines", "policy_facts.yaml": "policy_facts"}
+    own = {"hotlines.yaml": "hotlines", "policy_facts.yaml": "policy_facts", "working_days.yaml": "working_days"}
     return own.get(path.name) or ("flow" if path.parent == FLOWS else "prompts")
 
 
@@ -52,7 +52,7 @@ def test_a_schema_is_one(kind: schemas.DataFile) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_the_files_of_the_package_fit(path: Path) -> None:
-    assert {kind_of(file) for file in FILES} == {"flow", "hotlines", "policy_facts", "prompts"}
+    assert {kind_of(file) for file in FILES} == {"flow", "hotlines", "policy_facts", "prompts", "working_days"}
     jsonschema_rs.validator_for(schema(kind_of(path))).validate(value_of(path.read_bytes()))
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from ivr.duty.working_days import WorkingDays
 from ivr.flow import AGAIN, Flow, Hotlines, Lang, PromptId
 from ivr.policyfacts import PolicyFacts
 from ivr.prompts import NAME_FORM, TYPES
@@ -51,6 +52,7 @@ DATA_FILES: Final = (
     DataFile("flow", "flows/*.yaml", "A flow of the hotline", Flow),
     DataFile("hotlines", "flows/hotlines.yaml", "The hotlines by the number dialled", Hotlines),
     DataFile("policy_facts", "flows/policy_facts.yaml", "What policy answers may say", PolicyFacts),
+    DataFile("working_days", "flows/working_days.yaml", "Working days announced since", WorkingDays),
     DataFile("prompts", "prompts/*.yaml", "What is spoken in one language, by prompt id", dict[PromptId, Spoken]),
 )
 
