@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 
-from ivr import lint, logs
+from ivr import logs
 from ivr.accounts.client import AccountClient
 from ivr.channels.twilio.routes import Gate, page_writer, voice_routes
 from ivr.channels.twilio.twiml import HANG_UP
@@ -19,13 +21,16 @@ from ivr.emergency import LOOK_SECONDS, Emergency
 from ivr.hotline import Deadlines, Hotline
 from ivr.inquiry import Desk
 from ivr.kept_password import KeptPasswords
-from ivr.library import Library, LibraryError, default_dirs, load
-from ivr.lookups import DECLARED
+from ivr.library import Library, LibraryError, default_dirs
 from ivr.metrics import CONTENT_TYPE, Metrics
+from ivr.problems import Problem
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
 from ivr.settings import Settings
 from ivr.store import CallStore
+from ivr.versions.editing import Edits, Folders, LastGood
+from ivr.versions.live import LiveVersions
+from ivr.versions.shelf import Shelf
 from ivr.walk import china_day
 
 DAYS_AHEAD = 60
@@ -48,12 +53,25 @@ def load_library(settings: Settings) -> Library:
 
     Raises LibraryError with every problem that `ivr check` would tell.
     """
+    return _folders(settings).read()
+
+
+def _folders(settings: Settings) -> Folders:
     flows, prompts = default_dirs()
-    library = load(settings.flows_dir or flows, settings.prompts_dir or prompts)
-    problems = lint.check(library, DECLARED)
-    if problems:
-        raise LibraryError(problems)
-    return library
+    return Folders(settings.flows_dir or flows, settings.prompts_dir or prompts)
+
+
+def _first_library(settings: Settings, last_good: LastGood) -> tuple[Library, tuple[Problem, ...]]:
+    """Give what is served from the start on: the folders, else what held last in this start, and then the problems."""
+    try:
+        library = load_library(settings)
+    except LibraryError as error:
+        kept = last_good.library()
+        if kept is None:
+            raise
+        return kept, tuple(error.problems)
+    last_good.keep(library)
+    return library, ()
 
 
 def unannounced_day(library: Library, now: int) -> str | None:
@@ -80,18 +98,21 @@ def create_app(
 ) -> FastAPI:
     """Build the service of one worker. `now` gives milliseconds since 1970.
 
-    Every `look_seconds` the file of the emergency announcement is looked at.
+    Every `look_seconds` the files of flows, prompts and the emergency announcement are looked at.
 
     Raises LibraryError where flows and prompts cannot be served.
     """
     deadlines = deadlines or Deadlines()
-    library = load_library(settings)
-    emergency = Emergency(settings.flows_dir or default_dirs()[0], look_seconds=look_seconds)
+    last_good = LastGood(settings.last_good)
+    library, refused = _first_library(settings, last_good)
+    emergency = Emergency(_folders(settings).flows, look_seconds=look_seconds)
     emergency.look()
     redis = connect(settings.redis_url, patience=deadlines.store)
     seals = Seals(settings.secrets)
     metrics = Metrics()
-    metrics.serves(library.version)
+    shelf = Shelf(redis, worker=f"{socket.gethostname()}/{os.getppid()}/{settings.worker}", deadline=deadlines.store)
+    versions = LiveVersions(library, shelf, now=now)
+    edits = Edits(_folders(settings), last_good, versions, metrics, refused=refused, look_seconds=look_seconds)
     logs.on_drop(metrics.log_line_dropped)
     if settings.worker == 0 and (sentence := unannounced_day(library, now())):
         log.warning(sentence)
@@ -105,10 +126,9 @@ def create_app(
         seals,
         KeptPasswords(redis, seals, deadline=deadlines.store),
         now,
-        frozenset(library.hotlines.weak_passwords),
     )
     hotline = Hotline(
-        library=library,
+        versions=versions,
         store=CallStore(redis, seals, deadline=deadlines.store, claim_s=deadlines.claim),
         seals=seals,
         desk=desk,
@@ -125,10 +145,13 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await accounts.open()
-        watching = asyncio.create_task(emergency.watch())
+        await versions.serve(library)
+        watching = [asyncio.create_task(one) for one in (emergency.watch(), edits.watch(), versions.look_after_them())]
         app.state.started = True
         yield
-        watching.cancel()
+        for task in watching:
+            task.cancel()
+        await versions.leave()
         await hotline.works.drain(DRAIN_SECONDS)
         await accounts.close()
         await redis.aclose()
@@ -136,6 +159,7 @@ def create_app(
     app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.state.started = app.state.draining = False
     app.state.hotline = hotline
+    app.state.reload = edits.look_now
     gate = Gate(
         public_url=settings.public_url,
         account_sid=settings.twilio_account_sid,
@@ -152,7 +176,8 @@ def create_app(
         if app.state.draining or not app.state.started:
             return JSONResponse({"status": "draining" if app.state.draining else "starting"}, status_code=503)
         reasons = await _degraded(counters)
-        return JSONResponse({"status": "ready", "degraded": bool(reasons), "reasons": reasons})
+        told = {"version": versions.current.version, "problems": len(edits.refused)}
+        return JSONResponse({"status": "ready", "degraded": bool(reasons), "reasons": reasons, "flows": told})
 
     @app.get("/metrics")
     async def told_metrics() -> Response:

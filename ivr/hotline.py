@@ -16,7 +16,6 @@ from ivr.call import Ask, Dial, End, Event, NoAnswer, Session, Started, Turn
 from ivr.dropped import DroppedCalls
 from ivr.emergency import Emergency
 from ivr.inquiry import Desk
-from ivr.library import Library
 from ivr.lookups import DECLARED, unfinished
 from ivr.metrics import Metrics
 from ivr.pages import Call, Page, Pages
@@ -24,6 +23,7 @@ from ivr.public_mode import PublicMode
 from ivr.seals import Position, Seals, position_of
 from ivr.stepping import Deadlines, Stepping, Worked
 from ivr.store import Busy, CallStore, Claimed, Ended, Kept, Lost, Spent, StoreAway
+from ivr.versions.live import LiveVersions, StillComing
 from ivr.works import Works, place_of
 
 __all__ = ["Call", "Deadlines", "Hotline", "Page"]
@@ -54,7 +54,7 @@ class Hotline:
     def __init__(
         self,
         *,
-        library: Library,
+        versions: LiveVersions,
         store: CallStore,
         seals: Seals,
         desk: Desk,
@@ -69,7 +69,7 @@ class Hotline:
     ) -> None:
         self.deadlines = deadlines or Deadlines()
         self.stepping = Stepping(
-            library, desk, emergency, metrics, refusal_step=refusal_step, work_seconds=self.deadlines.work
+            versions, desk, emergency, metrics, refusal_step=refusal_step, work_seconds=self.deadlines.work
         )
         self.store = store
         self.dropped = dropped
@@ -144,7 +144,7 @@ class Hotline:
             if isinstance(kept, Ended):
                 return self._over(kept, _turn_of(position))
             here = position if kept is None else position_of(kept.session)
-            if here is not None and self.stepping.with_a_human(here):
+            if here is not None and await self.stepping.with_a_human(here):
                 return self.pages.on(call, here)
             if kept is None and position is not None:
                 return await self._resume(call, position, kept, NoAnswer(), _clock())
@@ -179,7 +179,7 @@ class Hotline:
 
     async def _resume(self, call: Call, position: Position, kept: Kept | None, event: Event, arrived: float) -> bytes:
         """Go on from the token, because the store lost something: unverified, the failures the larger of both."""
-        if self.stepping.too_old(position):
+        if await self.stepping.too_old(position):
             return self.hang_up
         session = self.stepping.session_at(position)
         if kept is None:
@@ -192,7 +192,10 @@ class Hotline:
 
     async def _step(self, one: Step) -> bytes:
         """Make one transition, in this webhook where nothing outside is asked, else as claimed work."""
-        session, turn = await self.stepping.inside(one.call.sid, one.before, one.event)
+        try:
+            session, turn = await self.stepping.inside(one.call.sid, one.before, one.event)
+        except StillComing:
+            return self._filler(one.call, one.before)
         if isinstance(turn.next, Ask):
             return await self._claim(one, session, turn, verifies=DECLARED[turn.next.lookup].verifies)
         return await self._commit(one, session, turn)

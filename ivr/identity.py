@@ -164,7 +164,7 @@ def _is_weak(inquiry: Inquiry, credential: Credential, birth_year: int | None) -
         inquiry.secret or "",
         birth=birth_of(credential, birth_year),
         numbers=inquiry.session.tails,
-        listed=inquiry.desk.weak_passwords,
+        listed=inquiry.library.hotlines.weak_passwords,
     )
 
 

@@ -29,7 +29,6 @@ class Desk:
     kept_passwords: KeptPasswords
     now: Callable[[], int]
     """Milliseconds since 1970."""
-    weak_passwords: frozenset[str] = frozenset()
     recent_refusal: RecentRefusal = field(default_factory=RecentRefusal)
 
 

@@ -71,6 +71,14 @@ def default_dirs() -> tuple[Path, Path]:
 
 def load(flows_dir: Path, prompts_dir: Path) -> Library:
     """Read two folders of YAML files. Raises `LibraryError` with everything that is wrong in any of them."""
+    return build(*read_sources(flows_dir, prompts_dir))
+
+
+def read_sources(flows_dir: Path, prompts_dir: Path) -> tuple[Mapping[str, bytes], Mapping[str, str]]:
+    """Read the bytes of every file by its name, and what problems call it.
+
+    Raises `LibraryError` with every file that cannot be read.
+    """
     sources: dict[str, bytes] = {}
     shown: dict[str, str] = {}
     problems: list[Problem] = []
@@ -78,7 +86,13 @@ def load(flows_dir: Path, prompts_dir: Path) -> Library:
         problems += _read_folder(folder, kind, sources, shown)
     if problems:
         raise LibraryError(problems)
-    return build(sources, shown)
+    return sources, shown
+
+
+def is_read(path: Path) -> bool:
+    """Tell whether what a folder holds is a file of flows or prompts, or is named almost like one."""
+    hidden = path.name == EMERGENCY or path.name.startswith(".")
+    return not hidden and path.suffix in (".yaml", ".yml") and not path.is_dir()
 
 
 def version_of(sources: Mapping[str, bytes]) -> str:
@@ -118,7 +132,7 @@ def _read_folder(folder: Path, kind: str, sources: dict[str, bytes], shown: dict
         return [Problem(str(folder), 0, 0, "folder", message, "", "Name a folder that holds the hotline's YAML files.")]
     problems: list[Problem] = []
     for path in found:
-        if path.name == EMERGENCY or path.name.startswith(".") or path.suffix not in (".yaml", ".yml") or path.is_dir():
+        if not is_read(path):
             continue
         name = _short(path)
         if path.suffix == ".yml":

@@ -55,6 +55,11 @@ class Metrics:
             "ivr_flow_version", "1 for the flow version that new calls begin with.", ("version",),
             registry=registry, multiprocess_mode="livemax",
         )  # fmt: skip
+        self._serving = ""
+        self._refused = Gauge(
+            "ivr_flow_problems", "Problems for which the flow files are not served as they lie there; 0 when they are.",
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
 
     def walked(self, path: Iterable[Edge]) -> None:
         """Count the edges of a committed turn."""
@@ -86,9 +91,13 @@ class Metrics:
         """Count a line of the log that was not written."""
         self._log_lines_dropped.inc()
 
-    def serves(self, version: str) -> None:
-        """Tell which flow version new calls begin with."""
+    def serves(self, version: str, problems: int) -> None:
+        """Tell which flow version new calls begin with, and how many problems keep the files from being served."""
+        if self._serving not in ("", version):
+            self._version.labels(self._serving).set(0)
+        self._serving = version
         self._version.labels(version).set(1)
+        self._refused.set(problems)
 
     def text(self) -> bytes:
         """Give all workers' counts as Prometheus text."""

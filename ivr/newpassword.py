@@ -21,7 +21,7 @@ async def judge_password(inquiry: Inquiry) -> Answered:
         digits,
         birth=birth_of(credential, member.birth_year),
         numbers=inquiry.session.tails,
-        listed=inquiry.desk.weak_passwords,
+        listed=inquiry.library.hotlines.weak_passwords,
     )
     if reason is not None:
         return Answered(reason)

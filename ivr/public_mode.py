@@ -20,7 +20,7 @@ class PublicMode:
         """Step from the token alone; a call without one is greeted."""
         if position is None:
             session, event = self._stepping.begin(call.dialled), Started()
-        elif self._stepping.too_old(position):
+        elif await self._stepping.too_old(position):
             return self._hang_up
         else:
             session = self._stepping.session_at(position)
@@ -30,6 +30,6 @@ class PublicMode:
 
     async def carry_on(self, call: Call, position: Position | None) -> bytes:
         """Go on where a webhook failed; agents who were rung are not rung again."""
-        if position is not None and self._stepping.with_a_human(position):
+        if position is not None and await self._stepping.with_a_human(position):
             return self._pages.on(call, position)
         return await self.answer(call, position, NoAnswer())

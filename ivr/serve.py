@@ -62,6 +62,7 @@ class Service:
         self._life, self._life_end = os.pipe()
         # Where the workers write what they count, so that each can tell the sum; it begins anew with the service.
         self._metrics = tempfile.TemporaryDirectory(prefix="ivr-metrics-")
+        self._flows = tempfile.TemporaryDirectory(prefix="ivr-flows-")
 
     async def __aenter__(self) -> Self:
         try:
@@ -120,6 +121,7 @@ class Service:
         for end in (self._life, self._life_end):
             os.close(end)
         self._metrics.cleanup()
+        self._flows.cleanup()
         self._folder.unlock()
 
     def hurry(self) -> None:
@@ -183,7 +185,8 @@ class Service:
         probed = self._probes[number]
         fds = (self._listener.fileno(), probed.fileno(), self._life)
         arguments = ("worker", "--fd", str(fds[0]), "--fd", str(fds[1]), "--life-fd", str(fds[2]))
-        env = self.settings.changed(worker=number).environment() | {"PROMETHEUS_MULTIPROC_DIR": self._metrics.name}
+        handed = self.settings.changed(worker=number, last_good=Path(self._flows.name) / "last-good")
+        env = handed.environment() | {"PROMETHEUS_MULTIPROC_DIR": self._metrics.name}
         worker = Child(f"Worker {number + 1}", arguments, env, fds, probed.getsockname()[1])
         self._workers.append(worker)
         self._watch(worker.keep())

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ivr.call import Answered, Ask, Dial, End, Event, Session, Silence, Started, Turn, Utterance
 from ivr.emergency import Emergency
 from ivr.engine import begin, step
-from ivr.flow import AgentGroup, CollectNode, LookupNode, TransferNode
+from ivr.flow import AgentGroup, CollectNode, Hotline, LookupNode, TransferNode
 from ivr.inquiry import Desk, Inquiry
 from ivr.library import Library
 from ivr.lookups import DECLARED
@@ -19,6 +19,7 @@ from ivr.metrics import Metrics
 from ivr.prompts import speak
 from ivr.redis_line import PATIENCE
 from ivr.seals import Position, session_from
+from ivr.versions.live import LiveVersions, StillComing
 
 TOO_OLD_MS = 4 * 3600_000
 """A URL of a call that began before this leads nowhere any more, unless a human may be on the line."""
@@ -48,11 +49,14 @@ class Worked(NamedTuple):
 
 
 class Stepping:
-    """Moves calls by what the library says; lookups ask the desk. Refusals are sent on multiples of `refusal_step`."""
+    """Moves calls, each by the version it began with; lookups ask the desk.
+
+    Refusals are sent on multiples of `refusal_step`.
+    """
 
     def __init__(
         self,
-        library: Library,
+        versions: LiveVersions,
         desk: Desk,
         emergency: Emergency,
         metrics: Metrics,
@@ -60,7 +64,7 @@ class Stepping:
         refusal_step: float,
         work_seconds: float,
     ) -> None:
-        self.library = library
+        self.versions = versions
         self.metrics = metrics
         self.emergency = emergency
         self.desk = desk
@@ -71,61 +75,81 @@ class Stepping:
 
     def begin(self, dialled: str) -> Session:
         """Give the session of a call that has just come in."""
-        name, _ = self.library.hotline_for(dialled)
-        return begin(self.library, name, self.desk.now())
+        library = self.versions.current
+        name, _ = library.hotline_for(dialled)
+        return begin(library, name, self.desk.now())
 
     def session_at(self, position: Position) -> Session:
         """Give the session that goes on from a token: unverified, and idle from now on."""
         return replace(session_from(position), last_at=self.desk.now())
 
-    def too_old(self, position: Position) -> bool:
+    async def too_old(self, position: Position) -> bool:
         """Tell whether a token's call began so long ago that it must be over."""
-        return self.desk.now() - position.started >= TOO_OLD_MS and not self.with_a_human(position)
+        return self.desk.now() - position.started >= TOO_OLD_MS and not await self.with_a_human(position)
 
-    def with_a_human(self, position: Position) -> bool:
+    async def with_a_human(self, position: Position) -> bool:
         """Tell whether a call waits for or speaks with an agent: such a call may last longer than any other."""
         if not position.stack:
             return False
+        try:
+            library = await self.versions.find(position.version)
+        except StillComing:
+            return False
         flow, node = position.stack[-1]
-        return flow in self.library.flows and isinstance(self.library.flows[flow].nodes.get(node), TransferNode)
+        if library is None or flow not in library.flows:
+            return False
+        return isinstance(library.flows[flow].nodes.get(node), TransferNode)
 
     def group(self, session: Session, turn: Turn) -> AgentGroup | None:
         """Give the agents whom a turn dials, where it dials any."""
-        if not isinstance(turn.next, Dial):
-            return None
-        return self.library.hotlines.hotlines[session.hotline].agents.get(turn.next.group)
+        return self._hotline(session).agents.get(turn.next.group) if isinstance(turn.next, Dial) else None
 
     def failed_per_call(self, session: Session) -> int:
         """Say how many credentials may fail in this call."""
-        return self.library.hotlines.hotlines[session.hotline].limits.failed_per_call
+        return self._hotline(session).limits.failed_per_call
 
     def filler(self, before: Session) -> tuple[Utterance, ...]:
         """Say what a caller hears whose answer takes long; the same to all who wait for it."""
-        offered = self.library.hotlines.hotlines[before.hotline].languages
-        return speak(self.library.catalogs, "wait", {}, before.lang, slow=before.slow, offered=offered)
+        library = self._in_memory(before)
+        spoken = _on(library, before)
+        offered = library.hotlines.hotlines[spoken.hotline].languages
+        return speak(library.catalogs, "wait", {}, spoken.lang, slow=spoken.slow, offered=offered)
+
+    def _in_memory(self, session: Session) -> Library:
+        return self.versions.of(session.version) or self.versions.current
+
+    def _hotline(self, session: Session) -> Hotline:
+        library = self._in_memory(session)
+        return library.hotlines.hotlines[_on(library, session).hotline]
 
     # --- moving it ---
 
     async def inside(self, sid: str, session: Session, event: Event) -> tuple[Session, Turn]:
-        """Step until the call waits for its caller or for something outside this process."""
-        session = self._on_known_version(session)
+        """Step until the call waits for its caller or for something outside this process.
+
+        Raises `StillComing` where the call's version has to be made first and that takes long.
+        """
+        # Without Redis nobody is asked for a version either: those in memory have to do.
+        known = self.versions.of(session.version) if session.public else await self.versions.find(session.version)
+        library = known or self.versions.current
+        session = _on(library, session)
         begins, spoke = session.turn < 0, session.lang
         if not session.stack:
             event = event if isinstance(event, Started) else Started()
-        elif self._asks_for_nothing(session):
+        elif _asks_for_nothing(library, session):
             # What was keyed before was dropped with the session: what is keyed now belongs to nothing.
-            session = self._at_the_gate(session)
+            session = _at_the_gate(library, session)
             event = Silence() if session.stack else Started()
         so_far = Turn((), End())
         while True:
-            session, turn = step(self.library, session, event, self.desk.now())
+            session, turn = step(library, session, event, self.desk.now())
             if begins or session.lang != spoke:
                 session, turn = self._announced(session, turn, begins=begins)
                 begins, spoke = False, session.lang
             so_far = _joined(so_far, turn)
             if not isinstance(turn.next, Ask) or (DECLARED[turn.next.lookup].remote and not session.public):
                 return session, so_far
-            event = await self._ask(sid, session, turn.next, _clock() + self._work_seconds)
+            event = await self._ask(library, sid, session, turn.next, _clock() + self._work_seconds)
 
     def _announced(self, session: Session, turn: Turn, *, begins: bool) -> tuple[Session, Turn]:
         """Put the emergency announcement first: where a call begins, and once for each language it then switches to."""
@@ -142,12 +166,13 @@ class Stepping:
         `session` counts the attempt that was reserved, unless the call had none left (`spent`). A refusal is held
         back until the first multiple of the fixed step after the webhook came (at `arrived`) that still lies ahead.
         """
+        library = self._in_memory(session)
         until = _clock() + self._work_seconds
         so_far = turn
         gives_back = 0
         while isinstance(turn.next, Ask):
             declared = DECLARED[turn.next.lookup]
-            answered = await self._ask(sid, session, turn.next, until, spent=spent)
+            answered = await self._ask(library, sid, session, turn.next, until, spent=spent)
             if declared.verifies:
                 self.metrics.verification(answered.outcome)
             if declared.verifies and not spent:
@@ -156,43 +181,48 @@ class Stepping:
                 session = replace(session, failed=max(0, session.failed - answered.gives_back))
             if answered.outcome in declared.refusals:
                 await asyncio.sleep(self._refusal_step - (_clock() - arrived) % self._refusal_step)
-            session, turn = step(self.library, session, answered, self.desk.now())
+            session, turn = step(library, session, answered, self.desk.now())
             so_far = _joined(so_far, turn)
         return Worked(session, so_far, gives_back)
 
-    async def _ask(self, sid: str, session: Session, ask: Ask, until: float, *, spent: bool = False) -> Answered:
-        hotline = self.library.hotlines.hotlines[session.hotline]
-        inquiry = Inquiry(self.desk, sid, session, self.library, hotline, until, ask.secret, spent)
+    async def _ask(
+        self, library: Library, sid: str, session: Session, ask: Ask, until: float, *, spent: bool = False
+    ) -> Answered:
+        hotline = library.hotlines.hotlines[session.hotline]
+        inquiry = Inquiry(self.desk, sid, session, library, hotline, until, ask.secret, spent)
         return await DECLARED[ask.lookup].answer(inquiry)
 
-    def _on_known_version(self, session: Session) -> Session:
-        """Bring a call whose flow version nobody knows any more to the main menu; language and budgets stay."""
-        if session.version == self.library.version:
-            return session
-        hotlines = self.library.hotlines
-        hotline = session.hotline if session.hotline in hotlines.hotlines else hotlines.default
-        languages = hotlines.hotlines[hotline].languages
-        lang = session.lang if session.lang in languages else languages[0]
-        return replace(session, version=self.library.version, hotline=hotline, lang=lang, stack=())
 
-    def _asks_for_nothing(self, session: Session) -> bool:
-        """Tell whether the call stands at an entry that goes with an earlier one which the session has lost."""
-        flow, name = session.stack[-1]
-        node = self.library.flows[flow].nodes[name]
-        if not isinstance(node, CollectNode):
-            return False
-        if node.entry in ("password", "code"):
-            return session.credential is None
-        return node.entry in ("part_birth", "part_last") and not session.kept
+def _on(library: Library, session: Session) -> Session:
+    """Bring a call whose version nobody knows any more to the main menu of a library; language and budgets stay."""
+    if session.version == library.version:
+        return session
+    hotlines = library.hotlines
+    hotline = session.hotline if session.hotline in hotlines.hotlines else hotlines.default
+    languages = hotlines.hotlines[hotline].languages
+    lang = session.lang if session.lang in languages else languages[0]
+    return replace(session, version=library.version, hotline=hotline, lang=lang, stack=())
 
-    def _at_the_gate(self, session: Session) -> Session:
-        """Bring a call back to where its number is asked for: the start of the nearest flow that begins at the gate."""
-        for depth in range(len(session.stack), 0, -1):
-            flow = self.library.flows[session.stack[depth - 1][0]]
-            start = flow.nodes[flow.start]
-            if isinstance(start, LookupNode) and start.call == "gate":
-                return replace(session, stack=(*session.stack[: depth - 1], (flow.flow, flow.start)))
-        return replace(session, stack=())
+
+def _asks_for_nothing(library: Library, session: Session) -> bool:
+    """Tell whether the call stands at an entry that goes with an earlier one which the session has lost."""
+    flow, name = session.stack[-1]
+    node = library.flows[flow].nodes[name]
+    if not isinstance(node, CollectNode):
+        return False
+    if node.entry in ("password", "code"):
+        return session.credential is None
+    return node.entry in ("part_birth", "part_last") and not session.kept
+
+
+def _at_the_gate(library: Library, session: Session) -> Session:
+    """Bring a call back to where its number is asked for: the start of the nearest flow that begins at the gate."""
+    for depth in range(len(session.stack), 0, -1):
+        flow = library.flows[session.stack[depth - 1][0]]
+        start = flow.nodes[flow.start]
+        if isinstance(start, LookupNode) and start.call == "gate":
+            return replace(session, stack=(*session.stack[: depth - 1], (flow.flow, flow.start)))
+    return replace(session, stack=())
 
 
 def _clock() -> float:

@@ -74,7 +74,6 @@ class EngineCaller:
             Seals([bytes(32)]),
             self.passwords,
             lambda: self.now,
-            frozenset(library.hotlines.weak_passwords),
         )
 
     async def plays(self) -> None:

@@ -42,6 +42,7 @@ from ivr.redis_line import connect
 from ivr.seals import Seals, position_of, session_from
 from ivr.speech import TYPES
 from ivr.stepping import Stepping
+from ivr.versions.live import LiveVersions
 
 LIBRARY = load(*default_dirs())
 BEGAN = 1_795_000_000_000
@@ -230,7 +231,7 @@ async def _in_public_mode(session: Session, event: Event, now: int) -> tuple[Ses
             now=lambda: now,
         )
         emergency = Emergency(default_dirs()[0])
-        stepping = Stepping(LIBRARY, desk, emergency, Metrics(), refusal_step=0.01, work_seconds=1)
+        stepping = Stepping(LiveVersions(LIBRARY), desk, emergency, Metrics(), refusal_step=0.01, work_seconds=1)
         return await stepping.inside("CA" + "0" * 32, replace(session, public=True), event)
 
 

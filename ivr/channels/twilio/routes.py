@@ -188,5 +188,5 @@ def _sorry(hotline: Hotline, again: str | None = None) -> bytes:
 
 
 def _said(hotline: Hotline, prompt: str) -> tuple[Utterance, ...]:
-    library = hotline.stepping.library
+    library = hotline.stepping.versions.current
     return speak(library.catalogs, prompt, {}, library.hotlines.hotlines[library.hotlines.default].languages[0])
