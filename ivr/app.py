@@ -160,6 +160,7 @@ def create_app(
     app.state.started = app.state.draining = False
     app.state.hotline = hotline
     app.state.reload = edits.look_now
+    app.state.metrics = metrics
     gate = Gate(
         public_url=settings.public_url,
         account_sid=settings.twilio_account_sid,

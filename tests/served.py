@@ -10,11 +10,12 @@ import uvicorn
 
 
 class Served:
-    """Serves an application on a free port of the loopback interface; a context manager."""
+    """Serves an application on a port of the loopback interface, a free one for 0; a context manager."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, port: int = 0) -> None:
         self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.app = app
         self._server: uvicorn.Server | None = None
