@@ -158,7 +158,7 @@ class Hotline:
             kept = await self.store.load(call.sid)
             await self.store.end(call.sid)
             if isinstance(kept, Kept):
-                await self.dropped.note(call.calling, unfinished(self.stepping.library, kept.session))
+                await self.dropped.note(call.calling, unfinished(self.stepping.library_of(kept.session), kept.session))
         except StoreAway as away:
             log.warning("The end of a call could not be noted, so it is forgotten by its time to live: %s", away)
 

@@ -110,16 +110,17 @@ class Stepping:
 
     def filler(self, before: Session) -> tuple[Utterance, ...]:
         """Say what a caller hears whose answer takes long; the same to all who wait for it."""
-        library = self._in_memory(before)
+        library = self.library_of(before)
         spoken = _on(library, before)
         offered = library.hotlines.hotlines[spoken.hotline].languages
         return speak(library.catalogs, "wait", {}, spoken.lang, slow=spoken.slow, offered=offered)
 
-    def _in_memory(self, session: Session) -> Library:
+    def library_of(self, session: Session) -> Library:
+        """Give the version that a call is on; where this worker does not have it, the current one, and no wait."""
         return self.versions.of(session.version) or self.versions.current
 
     def _hotline(self, session: Session) -> Hotline:
-        library = self._in_memory(session)
+        library = self.library_of(session)
         return library.hotlines.hotlines[_on(library, session).hotline]
 
     # --- moving it ---
@@ -166,7 +167,7 @@ class Stepping:
         `session` counts the attempt that was reserved, unless the call had none left (`spent`). A refusal is held
         back until the first multiple of the fixed step after the webhook came (at `arrived`) that still lies ahead.
         """
-        library = self._in_memory(session)
+        library = self.library_of(session)
         until = _clock() + self._work_seconds
         so_far = turn
         gives_back = 0
