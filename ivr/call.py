@@ -185,7 +185,8 @@ class Credential(Struct, frozen=True, array_like=True):
 class Session(Struct, frozen=True, array_like=True):
     """All that a call remembers between two turns; it is sealed before it is stored. Instants are ms since 1970.
 
-    `asked` is the service that was chosen last in the main menu, `answered` whether it was given.
+    `asked` is the service that was chosen last in the main menu, `answered` whether it was given. `parties` are the
+    numbers that called and were dialled, as the first webhook told them: no webhook of other ones is of this call.
     """
 
     hotline: str
@@ -220,3 +221,4 @@ class Session(Struct, frozen=True, array_like=True):
     facts: Facts = field(default_factory=dict)
     said: tuple[Said, ...] = ()
     heard: frozenset[str] = frozenset()
+    parties: tuple[str, str] = ("", "")

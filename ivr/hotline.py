@@ -8,7 +8,6 @@ a filler, and is committed on the claim.
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -21,7 +20,7 @@ from ivr.metrics import Metrics
 from ivr.pages import Call, Page, Pages
 from ivr.public_mode import PublicMode
 from ivr.seals import Position, Seals, position_of
-from ivr.stepping import Deadlines, Stepping, Worked
+from ivr.stepping import Deadlines, Step, Stepping, Worked
 from ivr.store import Busy, CallStore, Claimed, Ended, Kept, Lost, Spent, StoreAway
 from ivr.versions.live import LiveVersions, StillComing
 from ivr.works import Works, place_of
@@ -32,20 +31,6 @@ KEEP_S = 45 * 60.0
 KEEP_DIAL_S = 6 * 3600.0
 
 log = logging.getLogger(__name__)
-
-
-class Step(NamedTuple):
-    """A transition about to be made: the call at `before`, seen in the store at turn `expected`, moved by `event`.
-
-    `claim` is a dead claim on this very turn: the transition is committed in its place.
-    """
-
-    call: Call
-    before: Session
-    expected: int | None
-    event: Event
-    arrived: float
-    claim: str | None = None
 
 
 class Hotline:
@@ -85,7 +70,7 @@ class Hotline:
         """Answer an incoming call; one that is known already stands where it stands."""
         arrived = _clock()
         try:
-            kept = await self.store.load(call.sid)
+            kept = await self._load(call)
             return self._over(kept, 0) if isinstance(kept, Ended) else await self._stand(call, kept, arrived)
         except StoreAway:
             return await self.public.answer(call, None, Started())
@@ -99,7 +84,7 @@ class Hotline:
             return await self.public.answer(call, position, event)
 
     async def _turn(self, call: Call, position: Position | None, token: str, event: Event, arrived: float) -> bytes:
-        kept = await self.store.load(call.sid)
+        kept = await self._load(call)
         if isinstance(kept, Ended):
             return self._over(kept, _turn_of(position))
         if position is None:
@@ -122,7 +107,7 @@ class Hotline:
             return await self.public.answer(call, position, NoAnswer())
 
     async def _poll(self, call: Call, position: Position | None, arrived: float) -> bytes:
-        kept = await self.store.load(call.sid)
+        kept = await self._load(call)
         if isinstance(kept, Ended):
             return self._over(kept, _turn_of(position))
         if position is None:
@@ -140,7 +125,7 @@ class Hotline:
         """
         position = self.pages.opened(("turn", "poll"), call, failed_token)
         try:
-            kept = await self.store.load(call.sid)
+            kept = await self._load(call)
             if isinstance(kept, Ended):
                 return self._over(kept, _turn_of(position))
             here = position if kept is None else position_of(kept.session)
@@ -155,12 +140,18 @@ class Hotline:
     async def ended(self, call: Call) -> None:
         """Take note that the carrier says the call is over; who was cut off is offered to go on in the next call."""
         try:
-            kept = await self.store.load(call.sid)
+            kept = await self._load(call)
             await self.store.end(call.sid)
             if isinstance(kept, Kept):
                 await self.dropped.note(call.calling, unfinished(self.stepping.library_of(kept.session), kept.session))
         except StoreAway as away:
             log.warning("The end of a call could not be noted, so it is forgotten by its time to live: %s", away)
+
+    async def _load(self, call: Call) -> Kept | Ended | None:
+        kept = await self.store.load(call.sid)
+        if isinstance(kept, Kept):
+            call.check(kept.session)
+        return kept
 
     # --- standing ---
 
@@ -192,6 +183,7 @@ class Hotline:
 
     async def _step(self, one: Step) -> bytes:
         """Make one transition, in this webhook where nothing outside is asked, else as claimed work."""
+        one = one._replace(before=one.call.bound(one.before))
         try:
             session, turn = await self.stepping.inside(one.call.sid, one.before, one.event)
         except StillComing:
@@ -228,7 +220,7 @@ class Hotline:
         if lost.reply is not None and not lost.claimed:
             return lost.reply
         position = position_of(one.before)
-        kept = await self.store.load(one.call.sid)
+        kept = await self._load(one.call)
         if isinstance(kept, Ended):
             return self._over(kept, position.turn)
         if kept is None:
@@ -296,7 +288,7 @@ class Hotline:
             await asyncio.sleep(self.deadlines.look)
             peek = await self.store.peek(call.sid)
             if peek.ended or (peek.turn is not None and peek.turn >= position.turn):
-                moved = await self.store.load(call.sid)
+                moved = await self._load(call)
                 if isinstance(moved, Ended):
                     return self._over(moved, position.turn)
                 return await self._stand(call, moved, arrived)

@@ -3,9 +3,15 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from ivr.call import Session, Turn, Utterance, Wait
 from ivr.flow import AgentGroup
 from ivr.seals import Position, Seals, position_of
+
+
+class AnotherCall(Exception):  # noqa: N818 - it is no error: somebody's webhook is not of the call that it names
+    """A webhook names a call whose first webhook had another caller or another number dialled."""
 
 
 class Call(NamedTuple):
@@ -14,6 +20,19 @@ class Call(NamedTuple):
     sid: str
     dialled: str
     calling: str = ""
+
+    def bound(self, session: Session) -> Session:
+        """Give a call's session the parties that it has from now on, where it has none yet.
+
+        They lie sealed with the session. What the carrier did not tell, or told in no proper form, binds nothing.
+        """
+        return replace(session, parties=(self.calling, self.dialled)) if session.parties == ("", "") else session
+
+    def check(self, session: Session) -> None:
+        """Raise AnotherCall where the session is that of other parties: they do not change as long as a call lasts."""
+        for known, told in zip(session.parties, (self.calling, self.dialled), strict=True):
+            if known and told and known != told:
+                raise AnotherCall(self.sid)
 
 
 class Page(NamedTuple):

@@ -16,6 +16,7 @@ from ivr.inquiry import Desk, Inquiry
 from ivr.library import Library
 from ivr.lookups import DECLARED
 from ivr.metrics import Metrics
+from ivr.pages import Call
 from ivr.prompts import speak
 from ivr.redis_line import PATIENCE
 from ivr.seals import Position, session_from
@@ -46,6 +47,20 @@ class Worked(NamedTuple):
     session: Session
     turn: Turn
     gives_back: int
+
+
+class Step(NamedTuple):
+    """A transition about to be made: the call at `before`, seen in the store at turn `expected`, moved by `event`.
+
+    `claim` is a dead claim on this very turn: the transition is committed in its place.
+    """
+
+    call: Call
+    before: Session
+    expected: int | None
+    event: Event
+    arrived: float
+    claim: str | None = None
 
 
 class Stepping:

@@ -18,6 +18,7 @@ from ivr.channels.twilio.strays import stray_pairs
 from ivr.channels.twilio.twiml import HANG_UP, write
 from ivr.hotline import Call, Hotline, Page
 from ivr.metrics import Metrics
+from ivr.pages import AnotherCall
 from ivr.prompts import speak
 
 BODY_SECONDS = 3.0
@@ -113,6 +114,9 @@ def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics) -> list[Route]:
                 await hotline.ended(_call(form, sid))
                 return "ended", _twiml(HANG_UP)
             return "answer", _twiml(await make(form, _call(form, sid)))
+        except AnotherCall:
+            log.warning("A webhook names a call of other parties: it is told nothing, and changes nothing.")
+            return "stranger", _twiml(_sorry(hotline))
         except Exception:
             log.exception("A webhook of the carrier could not be answered as it should.")
             return "trouble", _twiml(_sorry(hotline))
@@ -142,6 +146,8 @@ def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics) -> list[Route]:
         try:
             if form.completed and form.call_sid is not None:
                 await hotline.ended(_call(form, form.call_sid))
+        except AnotherCall:
+            log.warning("A status callback names a call of other parties: it changes nothing.")
         except Exception:
             log.exception("A status callback of the carrier could not be noted.")
         return Response(status_code=204)
