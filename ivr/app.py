@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 
 from ivr import logs
+from ivr.accounts.breaker import Breaker, State
 from ivr.accounts.client import AccountClient
 from ivr.channels.twilio.routes import Gate, page_writer, voice_routes
 from ivr.channels.twilio.twiml import HANG_UP
@@ -116,8 +117,16 @@ def create_app(
     logs.on_drop(metrics.log_line_dropped)
     if settings.worker == 0 and (sentence := unannounced_day(library, now())):
         log.warning(sentence)
+
+    def breaker_turned(state: State) -> None:
+        metrics.account_breaker(state)
+        log.warning("The breaker before the account service is %s.", state.replace("_", " "))
+
     accounts = AccountClient(
-        settings.account_url, settings.account_token.get_secret_value(), observe=metrics.account_call
+        settings.account_url,
+        settings.account_token.get_secret_value(),
+        observe=metrics.account_call,
+        breaker=Breaker(changed=breaker_turned),
     )
     counters = Counters(redis, seals, deadline=deadlines.store)
     desk = Desk(
@@ -146,7 +155,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await accounts.open()
         await versions.serve(library)
-        watching = [asyncio.create_task(one) for one in (emergency.watch(), edits.watch(), versions.look_after_them())]
+        tended = (emergency.watch(), edits.watch(), versions.look_after_them(), accounts.watch())
+        watching = [asyncio.create_task(one) for one in tended]
         app.state.started = True
         yield
         for task in watching:
@@ -176,7 +186,7 @@ def create_app(
     async def readyz() -> Response:
         if app.state.draining or not app.state.started:
             return JSONResponse({"status": "draining" if app.state.draining else "starting"}, status_code=503)
-        reasons = await _degraded(counters)
+        reasons = await _degraded(counters, accounts)
         told = {"version": versions.current.version, "problems": len(edits.refused)}
         return JSONResponse({"status": "ready", "degraded": bool(reasons), "reasons": reasons, "flows": told})
 
@@ -187,11 +197,18 @@ def create_app(
     return app
 
 
-async def _degraded(counters: Counters) -> list[str]:
+async def _degraded(counters: Counters, accounts: AccountClient) -> list[str]:
     """Say in sentences what callers cannot have now, though calls are answered."""
+    reasons = []
     try:
-        if await counters.epoch_confirmed():
-            return []
+        if not await counters.epoch_confirmed():
+            reasons.append(
+                "The counters of this Redis are not confirmed: nobody is verified until `ivr counters confirm`."
+            )
     except StoreAway:
-        return ["Redis does not answer: calls are answered in public mode, nobody is verified."]
-    return ["The counters of this Redis are not confirmed: nobody is verified until `ivr counters confirm`."]
+        reasons.append("Redis does not answer: calls are answered in public mode, nobody is verified.")
+    if accounts.out:
+        reasons.append(
+            "The account service does not answer: callers are told so at once, policy answers and agents go on."
+        )
+    return reasons

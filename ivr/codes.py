@@ -1,6 +1,7 @@
 """SMS codes: asked for at most so often in a call and per account, and never telling whether a number is known."""
 
 import asyncio
+import contextlib
 
 from ivr.accounts.client import Outage
 from ivr.call import Answered, Changes
@@ -40,6 +41,14 @@ async def send_code(inquiry: Inquiry) -> Answered:
             )
     except StoreAway:
         return Answered("closed")
-    except (Outage, TimeoutError):
+    except (Outage, TimeoutError) as outage:
+        if isinstance(outage, Outage) and outage.reason == "not_asked":
+            await _give_back(inquiry, account, key)
         return Answered("error")
     return sent
+
+
+async def _give_back(inquiry: Inquiry, account: str, reservation: str) -> None:
+    """Free the place of a code that was never asked for; one that may have been sent stays counted."""
+    with contextlib.suppress(StoreAway):
+        await inquiry.desk.counters.give_back("code", account, reservation)

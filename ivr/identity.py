@@ -30,13 +30,16 @@ async def gate(inquiry: Inquiry) -> Answered:
 
 
 async def may_try(inquiry: Inquiry) -> Answered:
-    """Say whether a password or a code can be checked now, so that nobody is asked for one in vain."""
+    """Say whether a password or a code can be checked now, so that nobody is asked for one in vain.
+
+    ``closed``: attempts cannot be counted now. ``error``: the account service is out.
+    """
     session = inquiry.session
     if session.failed >= inquiry.hotline.limits.failed_per_call:
         return Answered("spent")
     if session.public or not await _countable(inquiry):
         return Answered("closed")
-    return Answered("open")
+    return Answered("error" if inquiry.desk.accounts.out else "open")
 
 
 async def verify(inquiry: Inquiry) -> Answered:

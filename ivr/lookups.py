@@ -183,8 +183,10 @@ _TRANSFERS = {
 _INSURED = ("active", "suspended", "overdue", "transferred_out")
 
 DECLARED: Mapping[str, Declared] = {
-    "gate": Declared(gate, _outcomes(verified="", open="", spent="", closed=""), proves=frozenset({"verified"})),
-    "may_try": Declared(may_try, _outcomes(open="", spent="", closed="")),
+    "gate": Declared(
+        gate, _outcomes(verified="", open="", spent="", closed="", error=""), proves=frozenset({"verified"})
+    ),
+    "may_try": Declared(may_try, _outcomes(open="", spent="", closed="", error="")),
     "verify": Declared(
         verify,
         _outcomes(ok="", refused="", refused_again="", spent="", too_simple="", closed="", error=""),

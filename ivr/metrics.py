@@ -45,6 +45,14 @@ class Metrics:
             "ivr_account_seconds", "Seconds that the account service took.", ("operation",), buckets=_SECONDS,
             registry=registry,
         )  # fmt: skip
+        self._account_out = Gauge(
+            "ivr_account_out", "Workers whose breaker keeps callers from the account service, because it is out.",
+            registry=registry, multiprocess_mode="livesum",
+        )  # fmt: skip
+        self._account_breaker = Counter(
+            "ivr_account_breaker", "Times that the breaker before the account service opened, half opened or closed.",
+            ("state",), registry=registry,
+        )  # fmt: skip
         self._verifications = Counter(
             "ivr_verifications", "Verifications by their outcome in the flow.", ("outcome",), registry=registry
         )
@@ -82,6 +90,11 @@ class Metrics:
         """Count a request to the account service; `result` is ok, refused, expired or the reason of an outage."""
         self._account_calls.labels(operation, result).inc()
         self._account_seconds.labels(operation).observe(seconds)
+
+    def account_breaker(self, state: str) -> None:
+        """Take note that the breaker before the account service is closed, open or half_open from now on."""
+        self._account_out.set(state != "closed")
+        self._account_breaker.labels(state).inc()
 
     def verification(self, outcome: str) -> None:
         """Count a verification by the outcome that the flow saw."""

@@ -26,6 +26,7 @@
       - press: "wait 301"                         # not a key: seconds pass; nothing is heard
       - press: "counts lost"                      # not a key: the store loses its counts; nothing is heard
       - press: "nothing kept"                     # not a key: the store keeps no new passwords; nothing is heard
+      - press: "service out"                      # not a key: the account service is known to be out; nothing is heard
 
 What is heard is compared to the prompts of the library, so that scripts survive a rewording. Every scripted answer of
 the service must be used, and a call that has ended takes no more keys.
@@ -49,6 +50,8 @@ CALLS = Path(__file__).parent / "calls"
 COUNTS_LOST = "counts lost"
 
 NOTHING_KEPT = "nothing kept"
+
+SERVICE_OUT = "service out"
 
 VERIFYING = ("verify", "verify-code")
 
@@ -76,7 +79,7 @@ VOICE_LANGUAGES: Mapping[str, str] = {"cmn-CN": "zh", "yue-CN": "yue", "en-US": 
 _HEADERS = {"call", "to", "at", "agent", "rings", "service", "used_up", "codes_used_up", "verified"}
 _HEADERS |= {"dropped", "set", "texts", "script"}
 _FIELDS = {"press", "hears", "spoken", "slow", "waits", "then", "times"}
-_PRESSES = re.compile(r"[0-9*#]+|-|wait [0-9]+|counts lost|nothing kept")
+_PRESSES = re.compile(r"[0-9*#]+|-|wait [0-9]+|counts lost|nothing kept|service out")
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ def _lines(where: str, step: int, data: dict[str, Any]) -> list[Line]:
         data.get("waits"),
         data.get("then") == "end",
     )
-    if line.passes is not None or press in (COUNTS_LOST, NOTHING_KEPT):
+    if line.passes is not None or press in (COUNTS_LOST, NOTHING_KEPT, SERVICE_OUT):
         assert data.keys() == {"press"}, f"{where}: nothing is heard at {press!r}"
     else:
         assert "hears" in data, f"{where}: what is heard after {press!r}?"

@@ -6,8 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import msgspec
-from call_scripts import AGENTS, COUNTS_LOST, NOTHING_KEPT, Line, Script, check_asked, check_goes_on, check_heard
-from scripted_accounts import ScriptedAccounts
+from call_scripts import (
+    AGENTS,
+    COUNTS_LOST,
+    NOTHING_KEPT,
+    SERVICE_OUT,
+    Line,
+    Script,
+    check_asked,
+    check_goes_on,
+    check_heard,
+)
+from scripted_accounts import ScriptedAccounts, known_to_be_out
 from scripted_client import ScriptedClient
 
 from ivr.call import (
@@ -85,6 +95,8 @@ class EngineCaller:
                 self.counters.lost = True
             elif line.press == NOTHING_KEPT:
                 self.passwords.away = True
+            elif line.press == SERVICE_OUT:
+                known_to_be_out(self.desk.accounts.breaker)
             else:
                 await self._does(line)
         check_asked(self.script, self.accounts)

@@ -1,6 +1,6 @@
 """The whole service under test: the application on a real Valkey, a scripted account service, a strict carrier."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 from scripted_accounts import ScriptedAccounts
 from served import Served
 
+from ivr.accounts.breaker import Breaker
 from ivr.app import create_app, wall_clock
 from ivr.carrier.carrier import Carrier
 from ivr.hotline import Deadlines
@@ -37,6 +38,7 @@ class UnderTest:
     redis_url: str
     accounts: ScriptedAccounts
     clock: Clock = field(default_factory=Clock)
+    breakers: list[Breaker] = field(default_factory=list)
 
     def carrier(self, *, strict: bool = True, agent: str = "answered", fallback: bool = True) -> Carrier:
         """Give a carrier that signs for this service and asks its workers in turn."""
@@ -60,10 +62,12 @@ def serving(
     refusal_step: float = REFUSAL_STEP,
     deadlines: Deadlines | None = None,
     patience: float = 2.0,
+    accounts_through: Callable[[str], str] = lambda url: url,
 ) -> Iterator[UnderTest]:
     """Serve the application, as so many workers, on a Redis whose counters are confirmed already.
 
     `patience` with Redis is longer than in service, since a busy machine is no fault; tests of faults shorten it.
+    `accounts_through` gives the address under which the hotline finds the account service, such as that of a proxy.
     """
     accounts = ScriptedAccounts()
     clock = Clock()
@@ -71,7 +75,7 @@ def serving(
         settings = Settings(_env_file=None).changed(
             twilio_account_sid=DEMO_ACCOUNT_SID,
             redis_url=redis_url,
-            account_url=account_service.url,
+            account_url=accounts_through(account_service.url),
             data_dir=data_dir,
             public_url="http://hotline.test",
             refusal_step=refusal_step,
@@ -85,7 +89,14 @@ def serving(
         for one in served:
             one.__enter__()
         try:
-            yield UnderTest([one.url for one in served], settings.public_url, redis_url, accounts, clock)
+            breakers = [one.app.state.hotline.stepping.desk.accounts.breaker for one in served]
+
+            def forgiven() -> None:
+                for breaker in breakers:
+                    breaker.answered()
+
+            accounts.on_script = forgiven
+            yield UnderTest([one.url for one in served], settings.public_url, redis_url, accounts, clock, breakers)
         finally:
             for one in served:
                 one.__exit__(None, None, None)

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
+from ivr.accounts.breaker import ENOUGH, Breaker
 from ivr.walk import china_day
 
 REF = "ref-of-the-test"
@@ -61,7 +62,9 @@ class ScriptedAccounts:
     """Answers by question: ``verify``, ``balance``, ``contribution-years`` … Unused answers stay in `answers`.
 
     A check of an SMS code is the question ``verify-code``; ``sms-codes``, ``pin`` and ``messages`` are those of these
-    paths. In an answer ``today+30`` is the day that many days after `today`.
+    paths. In an answer ``today+30`` is the day that many days after `today`. While `out`, it says so on every path.
+    An answer may also be a whole `Response`, with everything that is wrong with it.
+    `on_script` is called where new answers are scripted: what went wrong before has nothing to do with them.
     """
 
     answers: dict[str, deque[Any]] = field(default_factory=lambda: defaultdict(deque))
@@ -69,12 +72,16 @@ class ScriptedAccounts:
     delay: float = 0.0
     today: Callable[[], date] = lambda: china_day(time.time_ns() // 1_000_000)
     retried: set[str] = field(default_factory=set)
+    out: bool = False
+    on_script: Callable[[], None] = lambda: None
 
     def script(self, service: dict[str, list[Any]]) -> None:
         """Take the answers of a call script, forgetting what went before."""
         self.answers.clear()
         self.asked.clear()
         self.delay = 0.0
+        self.out = False
+        self.on_script()
         for question, answers in service.items():
             self.answers[question] = deque(answers)
 
@@ -86,14 +93,18 @@ class ScriptedAccounts:
         """Give the service itself."""
         app = FastAPI(openapi_url=None)
 
+        @app.middleware("http")
+        async def unless_out(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+            return _answer(*UNAVAILABLE) if self.out else await answer(request)
+
         @app.post("/v1/verifications")
         async def verify(request: Request) -> Response:
             body = await request.json()
             question = verification(body["secret"]["kind"])
             self.asked.append((question, body["call_id"], body))
             await asyncio.sleep(self.delay)
-            status, answer = VERIFICATIONS[self._next(question)]
-            return JSONResponse(answer, status)
+            told = self._next(question)
+            return told if isinstance(told, Response) else _answer(*VERIFICATIONS[told])
 
         @app.post("/v1/sms-codes")
         async def send_code(request: Request) -> Response:
@@ -127,7 +138,7 @@ class ScriptedAccounts:
                 return JSONResponse({"status": 503, "code": "unavailable"}, 503)
             if answer == EXPIRED:
                 return JSONResponse({"status": 403, "code": "reference_expired"}, 403)
-            return JSONResponse(answer, headers={"Member-Ref": ref})
+            return answer if isinstance(answer, Response) else JSONResponse(answer, headers={"Member-Ref": ref})
 
         return app
 
@@ -143,6 +154,14 @@ class ScriptedAccounts:
             return [self._dated(value) for value in answer]
         days = _DAYS_FROM_TODAY.fullmatch(answer) if isinstance(answer, str) else None
         return (self.today() + timedelta(days=int(days[1]))).isoformat() if days else answer
+
+
+def known_to_be_out(breaker: Breaker) -> None:
+    """Let a breaker know of so many failures that it is open."""
+    ticket = breaker.asks()
+    assert ticket is not None
+    breaker.back(ticket)
+    breaker.failed(ticket, ENOUGH)
 
 
 def verification(secret_kind: str) -> str:

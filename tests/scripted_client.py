@@ -33,6 +33,7 @@ class ScriptedClient(AccountClient):
     async def verify(
         self, credential: Credential, secret_kind: str, secret: str, *, call_id: str, region: str | None
     ) -> Verified | Refused:
+        self._reach()
         question = verification(secret_kind)
         body = {"credential": _told(credential), "secret": {"value": secret}, "region": region}
         self._accounts.asked.append((question, call_id, body))
@@ -44,6 +45,7 @@ class ScriptedClient(AccountClient):
         raise Outage(answer["code"])
 
     async def send_sms_code(self, credential: Credential, *, call_id: str, idempotency_key: str) -> None:
+        self._reach()
         body = {"credential": _told(credential), "idempotency_key": idempotency_key}
         self._accounts.asked.append(("sms-codes", call_id, body))
         status, _ = SMS_CODES[self._accounts._next("sms-codes")]
@@ -51,6 +53,7 @@ class ScriptedClient(AccountClient):
             raise Outage("unavailable")
 
     async def change_pin(self, _: str, new_pin: str, *, call_id: str) -> Literal["changed", "weak"]:
+        self._reach()
         self._accounts.asked.append(("pin", call_id, {"new_pin": new_pin}))
         problem = PASSWORD_CHANGES[self._accounts._next("pin")][1]
         if problem is None:
@@ -62,12 +65,14 @@ class ScriptedClient(AccountClient):
         return "weak"
 
     async def send_message(self, _: str, text: str, *, call_id: str, idempotency_key: str) -> None:
+        self._reach()
         self._accounts.asked.append(("messages", call_id, {"text": text, "idempotency_key": idempotency_key}))
         problem = MESSAGES[self._accounts._next("messages")][1]
         if problem is not None:
             raise ReferenceExpired("ended") if problem["code"] == "reference_expired" else Outage(problem["code"])
 
     async def _read(self, _: str, what: str, read: Callable[[bytes], Record], call_id: str) -> Record:
+        self._reach()
         self._accounts.asked.append((what.partition("?")[0], call_id, None))
         answer: Any = self._accounts._next(what.partition("?")[0])
         if answer == OUTAGE:
@@ -75,6 +80,10 @@ class ScriptedClient(AccountClient):
         if answer == EXPIRED:
             raise ReferenceExpired("the member reference has expired")
         return read(json.dumps(answer).encode())
+
+    def _reach(self) -> None:
+        if self.out:
+            raise Outage("not_asked")
 
 
 def _told(credential: Credential) -> dict[str, str]:

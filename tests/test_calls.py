@@ -10,6 +10,7 @@ from call_scripts import (
     COUNTS_LOST,
     NOTHING_KEPT,
     SERVICE_KEYS,
+    SERVICE_OUT,
     VOICE_LANGUAGES,
     Script,
     check_asked,
@@ -20,6 +21,7 @@ from call_scripts import (
 from engine_caller import BEGAN, EngineCaller
 from hotline_under_test import AUTH_TOKEN, SECRET_KEY, UnderTest, serving
 from redis.asyncio import Redis
+from scripted_accounts import known_to_be_out
 
 from ivr.app import wall_clock
 from ivr.call import Utterance
@@ -116,6 +118,11 @@ async def call_through(script: Script, hotline: UnderTest) -> None:
                 continue
             if line.press == NOTHING_KEPT:
                 await redis.acl_setuser("default", enabled=True, commands=["-set", "-getdel"])
+                continue
+            if line.press == SERVICE_OUT:
+                hotline.accounts.out = True
+                for breaker in hotline.breakers:
+                    known_to_be_out(breaker)
                 continue
             heard = await does(call, line.press)
             check_heard(LIBRARY, script, line, [_utterance(one) for one in heard])

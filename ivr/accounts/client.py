@@ -1,10 +1,13 @@
 """The client of the account service: one deadline for each question, and no answer that is not beyond doubt."""
 
+import asyncio
+import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple, Self, TypeVar
 from urllib.parse import quote
 
 from ivr.accounts import contract
+from ivr.accounts.breaker import LOOK, Breaker
 from ivr.accounts.contract import (
     Balance,
     Contribution,
@@ -38,14 +41,23 @@ class AccountClient:
     """Ask the account service at ``base_url``; every question is answered, or an `Outage`, within ``deadline`` s.
 
     Reads are tried a second time after a broken connection or a 5xx; verifications, codes, password changes and
-    messages are sent once.
+    messages are sent once. While the ``breaker`` is open nothing is asked: the outage is told at once.
 
     Raises:
         ValueError: a setting is not what it should be; the text does not repeat it, it may hold a secret.
     """
 
-    def __init__(self, base_url: str, token: str, *, deadline: float = 9.0, observe: Observe = lambda *_: None) -> None:
-        self._wire = Wire(base_url, token, deadline, observe)
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        deadline: float = 9.0,
+        observe: Observe = lambda *_: None,
+        breaker: Breaker | None = None,
+    ) -> None:
+        self.breaker = breaker or Breaker()
+        self._wire = Wire(base_url, token, deadline, observe, self.breaker)
 
     async def open(self) -> None:
         """Make ready to ask; called on the event loop that will ask."""
@@ -54,6 +66,24 @@ class AccountClient:
     async def close(self) -> None:
         """Let go of the connections; what is still being asked ends in an `Outage`."""
         await self._wire.close()
+
+    @property
+    def out(self) -> bool:
+        """Tell whether the service is known to be out, so that nobody needs to be asked for a number."""
+        return self.breaker.state == "open"
+
+    async def watch(self) -> None:
+        """Look after the breaker for as long as the service is used: probe where an outage is suspected or may end."""
+        async with asyncio.TaskGroup() as probes:
+            while True:
+                await asyncio.sleep(LOOK)
+                if self.breaker.probe_due():
+                    probes.create_task(self._probe())
+
+    async def _probe(self) -> None:
+        began = time.monotonic()
+        well = await self._wire.healthy()
+        self.breaker.probed(began, well=well)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -91,15 +121,7 @@ class AccountClient:
             },
         )
         del secret, credential  # a traceback that shows the values of names shows neither
-        if reply.status == 200:
-            return reply.fit(contract.read_verified)
-        match reply.means():
-            case "invalid_credentials":
-                return Refused(locked=False)
-            case "locked":
-                return Refused(locked=True)
-            case reason:
-                raise Outage(reason)
+        return self._told(reply, _verification)
 
     async def send_sms_code(self, credential: Credential, *, call_id: str, idempotency_key: str) -> None:
         """Have a code sent; returns alike whether one was sent, too many were, or the number is not known.
@@ -118,11 +140,10 @@ class AccountClient:
             },
         )
         del credential
-        if reply.status != 202 and (reason := reply.means()) != "too_many_codes":
-            raise Outage(reason)
+        self._told(reply, _code_taken)
 
     async def healthy(self) -> bool:
-        """Tell whether the service says that it is ready; never raises, answers within 2 s."""
+        """Tell whether the service is there; never raises."""
         return await self._wire.healthy()
 
     # --- about a member: each raises Outage, and ReferenceExpired where the verification has ended -----------------
@@ -167,30 +188,78 @@ class AccountClient:
         """Set a new password; sent once."""
         reply = await self._wire.send("pin", "PUT", _of(ref, "pin"), call_id=call_id, body={"new_pin": new_pin})
         del new_pin
-        if _done(reply, ref, 204):
-            return "changed"
-        if reply.means() == "weak_pin":
-            return "weak"
-        raise _ended(reply)
+        return self._told(reply, lambda got: _change(got, ref))
 
     async def send_message(self, ref: str, text: str, *, call_id: str, idempotency_key: str) -> None:
         """Have ``text`` (at most 500 characters) sent to the registered mobile; sent once."""
         body = {"text": text, "idempotency_key": idempotency_key}
         reply = await self._wire.send("message", "POST", _of(ref, "messages"), call_id=call_id, body=body)
-        if not _done(reply, ref, 202):
-            raise _ended(reply)
+        self._told(reply, lambda got: _message_taken(got, ref))
 
     async def _read(self, ref: str, what: str, read: Callable[[bytes], T], call_id: str) -> T:
         reply = await self._wire.send(what.partition("?")[0], "GET", _of(ref, what), call_id=call_id, tries=2)
-        if reply.status != 200:
-            raise _ended(reply)
-        if reply.refs != (ref,):
-            raise Outage("other_member")
-        return reply.fit(read)
+        return self._told(reply, lambda got: _record(got, ref, read))
+
+    def _told(self, reply: Reply, read: Callable[[Reply], T]) -> T:
+        """Read a reply, and let the breaker know what it was worth.
+
+        A 4xx is an answer, except where it says that our own token is not taken, since then nobody can be verified.
+        """
+        try:
+            found = read(reply)
+        except Outage as outage:
+            if 400 <= reply.status < 500 and outage.reason != "unauthorized":
+                self.breaker.answered()
+            elif outage.reason != "not_asked":
+                self.breaker.failed(reply.ticket)
+            raise
+        except ReferenceExpired:
+            self.breaker.answered()
+            raise
+        self.breaker.answered()
+        return found
 
 
 def _of(ref: str, what: str) -> str:
     return f"/v1/members/{quote(ref, safe='')}/{what}"
+
+
+def _verification(reply: Reply) -> Verified | Refused:
+    if reply.status == 200:
+        return reply.fit(contract.read_verified)
+    match reply.means():
+        case "invalid_credentials":
+            return Refused(locked=False)
+        case "locked":
+            return Refused(locked=True)
+        case reason:
+            raise Outage(reason)
+
+
+def _code_taken(reply: Reply) -> None:
+    if reply.status != 202 and (reason := reply.means()) != "too_many_codes":
+        raise Outage(reason)
+
+
+def _change(reply: Reply, ref: str) -> Literal["changed", "weak"]:
+    if _done(reply, ref, 204):
+        return "changed"
+    if reply.means() == "weak_pin":
+        return "weak"
+    raise _ended(reply)
+
+
+def _message_taken(reply: Reply, ref: str) -> None:
+    if not _done(reply, ref, 202):
+        raise _ended(reply)
+
+
+def _record(reply: Reply, ref: str, read: Callable[[bytes], T]) -> T:
+    if reply.status != 200:
+        raise _ended(reply)
+    if reply.refs != (ref,):
+        raise Outage("other_member")
+    return reply.fit(read)
 
 
 def _done(reply: Reply, ref: str, status: int) -> bool:

@@ -9,6 +9,7 @@ import aiohttp
 from yarl import URL
 
 from ivr.accounts import contract
+from ivr.accounts.breaker import PROBE_WITHIN, Breaker
 
 T = TypeVar("T")
 
@@ -17,7 +18,6 @@ CONNECT_WITHIN: Final = 2.0
 KEPT_FOR: Final = 2.0
 """Seconds for which a connection is kept for the next read: less than servers keep theirs, or reads would be lost."""
 BETWEEN_TRIES: Final = 0.1
-HEALTH_WITHIN: Final = 2.0
 
 _BY_STATUS: Final = {
     400: "bad_request",
@@ -34,8 +34,9 @@ _CODES_OF_401: Final = frozenset({"invalid_credentials", "reference_expired"})
 class Outage(Exception):  # noqa: N818 - named after what has happened
     """The account service did not answer, or not as the contract says.
 
-    ``reason`` is one word for metrics and logs (``timeout``, ``connection``, ``http_500``, ``misfit``, …). Neither it
-    nor the text holds anything of a member.
+    ``reason`` is one word for metrics and logs (``timeout``, ``connection``, ``http_500``, ``misfit``, …); with
+    ``not_asked`` nothing was sent, because the service is known to be out. Neither it nor the text holds anything of
+    a member.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -52,6 +53,7 @@ class Reply(NamedTuple):
     raw: bytes = b""
     media_type: str = ""
     refs: tuple[str, ...] = ()
+    ticket: int = 0  # under which the breaker knows the request
 
     def __repr__(self) -> str:
         return f"Reply(status={self.status}, fault={self.fault!r})"  # the rest is personal
@@ -121,14 +123,16 @@ Observe = Callable[[str, str, float], None]
 class Wire:
     """Send requests to ``base_url``; nothing here raises, so that no exception carries a request about.
 
+    Nothing is sent while the breaker is open; what an answer is worth is for its reader to tell the breaker.
     Redirects are not followed; proxies of the environment and cookies are not used.
 
     Raises:
         ValueError: a setting is not what it should be; the text does not repeat it, it may hold a secret.
     """
 
-    def __init__(self, base_url: str, token: str, deadline: float, observe: Observe) -> None:
+    def __init__(self, base_url: str, token: str, deadline: float, observe: Observe, breaker: Breaker) -> None:
         self._observe = observe
+        self._breaker = breaker
         try:
             url = URL(base_url)
         except ValueError:
@@ -179,10 +183,10 @@ class Wire:
                 await session.close()
 
     async def healthy(self) -> bool:
-        """Tell whether the service says that it is ready; answers within 2 s."""
+        """Tell whether the service is there: it answers within 1.8 s, and with no 5xx."""
         try:
-            async with asyncio.timeout(HEALTH_WITHIN):
-                return (await self._once("GET", "/healthz", {}, None)).status == 200
+            async with asyncio.timeout(PROBE_WITHIN):
+                return 0 < (await self._once("GET", "/healthz", {}, None)).status < 500
         except TimeoutError:
             return False
 
@@ -197,10 +201,17 @@ class Wire:
         tries: int = 1,
     ) -> Reply:
         """Send a request up to ``tries`` times, the further ones only after a broken connection or a 5xx."""
+        ticket = self._breaker.asks()
+        if ticket is None:
+            self._observe(operation, "not_asked", 0.0)
+            return Reply(0, "not_asked")
         began = time.monotonic()
-        reply = await self._tried(method, path, body, call_id, tries)
+        try:
+            reply = await self._tried(method, path, body, call_id, tries)
+        finally:
+            self._breaker.back(ticket)
         self._observe(operation, "ok" if 200 <= reply.status < 300 else reply.means(), time.monotonic() - began)
-        return reply
+        return reply._replace(ticket=ticket)
 
     async def _tried(
         self, method: str, path: str, body: dict[str, Any] | None, call_id: str | None, tries: int
