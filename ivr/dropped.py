@@ -29,7 +29,7 @@ class DroppedCalls:
 
     async def note(self, calling: str, chosen: str) -> None:
         """Keep what the caller had chosen and was not told before the call broke off; nothing where that is nothing."""
-        if not chosen or not _is_telephone(calling):
+        if not chosen or not is_telephone(calling):
             return
         name = self._seals.name("dropped", calling)
         sealed = self._seals.seal(chosen.encode(), call=name, what="dropped")
@@ -37,7 +37,7 @@ class DroppedCalls:
 
     async def recall(self, calling: str) -> str:
         """Give what this caller had chosen and forget it; nothing where there is nothing to go on with."""
-        if not _is_telephone(calling):
+        if not is_telephone(calling):
             return ""
         name = self._seals.name("dropped", calling)
         sealed = await self._line.ask(self._redis.getdel(_key(name)))
@@ -45,7 +45,8 @@ class DroppedCalls:
         return "" if opened is None else opened.decode()
 
 
-def _is_telephone(calling: str) -> bool:
+def is_telephone(calling: str) -> bool:
+    """Tell whether this is a caller's own number, and not what carriers send in place of a withheld one."""
     return bool(_TELEPHONE.fullmatch(calling)) and calling not in WITHHELD
 
 

@@ -29,6 +29,7 @@ PHRASES = (
     "wait",
     "trouble.retry",
     "trouble.sorry",
+    "call.shed",
     "goodbye",
 )
 """Prompts that the engine and the driver speak by themselves; every catalog has them."""

@@ -182,7 +182,11 @@ class AgentGroup(_Model):
 
 
 class Limits(_Model):
-    """How much a caller may try. The defaults are the ministry's; a hotline may be stricter."""
+    """How much a caller may try. The defaults are the ministry's; a hotline may be stricter.
+
+    The last two are what each worker takes of new calls, after a burst of four times as many: from one number, and in
+    all. What comes beyond gets a short answer.
+    """
 
     silences: Annotated[int, Field(ge=1, le=3)] = 3
     wrong_keys: Annotated[int, Field(ge=1, le=3)] = 3
@@ -190,6 +194,8 @@ class Limits(_Model):
     failed_per_account_a_day: Annotated[int, Field(ge=1, le=5)] = 5
     key_turns: Annotated[int, Field(ge=10, le=60)] = 60
     key_minutes: Annotated[int, Field(ge=1, le=15)] = 15
+    new_calls_per_caller_a_second: Annotated[int, Field(ge=1, le=1000)] = 30
+    new_calls_a_second: Annotated[int, Field(ge=1, le=10_000)] = 200
 
 
 class Announcement(_Model):

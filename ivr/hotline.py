@@ -20,6 +20,7 @@ from ivr.metrics import Metrics
 from ivr.pages import Call, Page, Pages
 from ivr.public_mode import PublicMode
 from ivr.seals import Position, Seals, position_of
+from ivr.shedding import Shedding
 from ivr.stepping import Deadlines, Step, Stepping, Worked
 from ivr.store import Busy, CallStore, Claimed, Ended, Kept, Lost, Spent, StoreAway
 from ivr.versions.live import LiveVersions, StillComing
@@ -63,12 +64,15 @@ class Hotline:
         self.hang_up = hang_up
         self.public = PublicMode(self.stepping, self.pages, hang_up)
         self.works = Works(worker)
+        self.shedding = Shedding(lambda: versions.current, write, metrics)
 
     # --- what a channel calls ---
 
     async def started(self, call: Call) -> bytes:
         """Answer an incoming call; one that is known already stands where it stands."""
         arrived = _clock()
+        if shed := self.shedding.sheds(call):
+            return shed
         try:
             kept = await self._load(call)
             return self._over(kept, 0) if isinstance(kept, Ended) else await self._stand(call, kept, arrived)
@@ -140,7 +144,9 @@ class Hotline:
     async def ended(self, call: Call) -> None:
         """Take note that the carrier says the call is over; who was cut off is offered to go on in the next call."""
         try:
-            kept = await self._load(call)
+            kept = None if (shed := self.shedding.shed(call)) else await self._load(call)
+            if kept is None and (shed or self.shedding.floods(call)):
+                return  # a tombstone for every call of a flood would fill Redis
             await self.store.end(call.sid)
             if isinstance(kept, Kept):
                 await self.dropped.note(call.calling, unfinished(self.stepping.library_of(kept.session), kept.session))

@@ -56,6 +56,10 @@ class Metrics:
         self._verifications = Counter(
             "ivr_verifications", "Verifications by their outcome in the flow.", ("outcome",), registry=registry
         )
+        self._calls_shed = Counter(
+            "ivr_calls_shed", "New calls that got the short answer, by the limit they were over: caller or hotline.",
+            ("limit",), registry=registry,
+        )  # fmt: skip
         self._log_lines_dropped = Counter(
             "ivr_log_lines_dropped", "Log lines that their sink did not take in time.", registry=registry
         )
@@ -99,6 +103,10 @@ class Metrics:
     def verification(self, outcome: str) -> None:
         """Count a verification by the outcome that the flow saw."""
         self._verifications.labels(outcome).inc()
+
+    def call_shed(self, limit: str) -> None:
+        """Count a new call that was over a limit (caller, hotline)."""
+        self._child(self._calls_shed, (limit,)).inc()
 
     def log_line_dropped(self) -> None:
         """Count a line of the log that was not written."""

@@ -98,11 +98,11 @@ class Caller:
     sid: str = field(default_factory=lambda: "CA" + token_hex(16))
     last: Exchange | None = None
     here: Document | None = None
+    calling: str = "+8613800000000"
 
     def form(self, **fields: str) -> dict[str, str]:
-        from_ = "+8613800000000"
         status = "in-progress" if self.last else "ringing"
-        known = {"CallSid": self.sid, "AccountSid": DEMO_ACCOUNT_SID, "From": from_, "To": "12333"}
+        known = {"CallSid": self.sid, "AccountSid": DEMO_ACCOUNT_SID, "From": self.calling, "To": "12333"}
         return known | {"CallStatus": status, "ApiVersion": "2010-04-01", "Direction": "inbound"} | fields
 
     async def post(self, url: str, **fields: str) -> Document:

@@ -10,8 +10,8 @@ from ivr.library import default_dirs, load
 
 LIBRARY = load(*default_dirs())
 
-SPOKEN_BY_THE_DRIVER = {"wait", "trouble.retry", "trouble.sorry"}
-"""Heard where work is slow, lost or broken, which no call script brings about."""
+SPOKEN_BY_THE_DRIVER = {"wait", "trouble.retry", "trouble.sorry", "call.shed"}
+"""Heard where work is slow, lost or broken, or too many call, which no call script brings about."""
 
 
 def _spoken_in(lang: str) -> list[Script]:

@@ -18,8 +18,8 @@ from ivr.weakness import WEAK_REASONS
 
 LIBRARY = load(*default_dirs())
 
-SPOKEN_BY_THE_DRIVER = {"wait", "trouble.retry", "trouble.sorry"}
-"""Heard where work is slow, lost or broken, which no call script brings about."""
+SPOKEN_BY_THE_DRIVER = {"wait", "trouble.retry", "trouble.sorry", "call.shed"}
+"""Heard where work is slow, lost or broken, or too many call, which no call script brings about."""
 
 
 class Walked(NamedTuple):

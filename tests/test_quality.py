@@ -17,7 +17,7 @@ FLOORS = [
     "accounts counters dropped embedded filefaults flow kept_password metrics policyfacts prompts redis_line store "
     "yamlfile",
     "codes emergency engine entries identity inquiry library lookups newpassword parts policy records texting walk",
-    "draw hotline lint pages public_mode schemas stepping versions works",
+    "draw hotline lint pages shedding public_mode schemas stepping versions works",
     "carrier channels",
     "app commands serve supervisor worker __main__",
 ]
