@@ -26,6 +26,7 @@ from ivr.library import Library, LibraryError, default_dirs
 from ivr.metrics import CONTENT_TYPE, Metrics
 from ivr.problems import Problem
 from ivr.redis_line import StoreAway, connect
+from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals
 from ivr.settings import Settings
 from ivr.store import CallStore
@@ -135,6 +136,7 @@ def create_app(
         seals,
         KeptPasswords(redis, seals, deadline=deadlines.store),
         now,
+        RefusalTimes(redis, deadline=deadlines.store),
     )
     hotline = Hotline(
         versions=versions,

@@ -10,6 +10,9 @@ Rows = tuple[tuple[str, dict[str, str]], ...]
 Facts = dict[str, str]
 """Facts are canonical strings (``"20180.05"``, ``"2026-11-20"``); only speech turns them into words."""
 
+Owes = dict[str, tuple[str, ...]]
+"""Accounts that must have a new password in this call before they open, each with attempts that a code gives back."""
+
 CredentialKind = Literal["id_card", "social_security_card"]
 ListenMode = Literal["key", "number", "six", "eight", "four"]
 DialOutcome = Literal["answered", "busy", "no_answer", "failed"]
@@ -58,15 +61,15 @@ class Answered(Struct, frozen=True, tag=True):
 class Changes(Struct, frozen=True, tag=True):
     """What a lookup has the session remember; a field that is not set stays as it was.
 
-    `member` is verified. `pending` will be, once the weak or initial password is changed (`must_change`). `codes` are
-    the SMS codes asked for in this call, `owed` the attempts that a code's success gives back, `texted` what was sent.
+    `member` is verified. `pending` will be, once the weak or initial password is changed. `codes` are the SMS codes
+    asked for in this call, `texted` what was sent. `owes` are the accounts, by keyed names, for which this call keyed
+    such a password: none of them opens before it is changed. Each has the attempts that a code's success gives back.
     """
 
     member: "Member | UnsetType | None" = UNSET
     pending: "Member | UnsetType | None" = UNSET
-    must_change: bool | UnsetType = UNSET
     codes: int | UnsetType = UNSET
-    owed: tuple[str, ...] | UnsetType = UNSET
+    owes: Owes | UnsetType = UNSET
     texted: tuple[str, ...] | UnsetType = UNSET
 
 
@@ -212,9 +215,8 @@ class Session(Struct, frozen=True, array_like=True):
     tails: tuple[str, ...] = ()
     member: Member | None = None
     pending: Member | None = None
-    must_change: bool = False
     codes: int = 0
-    owed: tuple[str, ...] = ()
+    owes: Owes = field(default_factory=dict)
     texted: tuple[str, ...] = ()
     asked: str = ""
     answered: bool = False

@@ -7,15 +7,16 @@ moved, and lost together, and the step that reserves a place sees both.
 
 import asyncio
 import zlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
 from redis.asyncio import Redis
 
-from ivr.redis_line import PATIENCE, RedisLine, StoreAway
+from ivr.redis_line import PATIENCE, Command, RedisLine, StoreAway
 from ivr.seals import Seals
 
-__all__ = ["Counters", "Refused", "Reserved", "StoreAway"]
+__all__ = ["Counters", "Refused", "Reserved", "StoreAway", "Window"]
 
 SHARES = 16
 """How many slots the counters are spread over. Another number would look for them elsewhere, and so forget them."""
@@ -28,16 +29,32 @@ LATELY_S = 1.0
 """For so long a confirmed epoch is taken for granted where a mistake costs a caller a question, never an attempt."""
 
 
+class Window(NamedTuple):
+    """One counter, named by a kind and a value ("account", its number): ``limit`` places in ``window_s`` seconds.
+
+    With ``of`` it counts distinct values of that ("accounts per calling number"): one that is counted already is never
+    refused. A reservation takes so many ``places``.
+    """
+
+    kind: str
+    value: str
+    limit: int
+    window_s: float
+    of: str | None = None
+    places: int = 1
+
+
 class Reserved(Struct, frozen=True):
-    """A place is taken; ``taken`` includes it."""
+    """The places are taken; ``taken`` are those of the first counter, with them."""
 
     taken: int
 
 
 class Refused(Struct, frozen=True):
-    """All places of the window are taken; nothing was changed."""
+    """A counter, of this kind, has no places left; nothing was changed at any of them. ``taken`` are its places."""
 
     taken: int
+    by: str
 
 
 class _Place(NamedTuple):
@@ -61,62 +78,95 @@ class Counters:
         self._seals = seals
         self._line = RedisLine(redis, deadline=deadline)
         self._reserve = self._line.script("reserve")
-        self._whole_until = 0.0
+        self._taken = self._line.script("taken")
+        self._free_until: dict[tuple[str, str], float] = {}
 
-    async def reserve(
-        self, kind: str, value: str, *, limit: int, window_s: float, reservation: str, of: str | None = None
-    ) -> Reserved | Refused:
-        """Take one of ``limit`` places within the last ``window_s`` seconds, in one atomic step.
+    async def reserve(self, counters: Sequence[Window], reservation: str) -> Reserved | Refused:
+        """Take places at every counter; the first one that refuses, in this order, is told, and none keeps any.
 
-        ``kind`` and ``value`` name the counter ("account", its number). The same ``reservation`` again takes no second
-        place. With ``of`` the counter counts distinct values of it ("accounts per calling number"): one that is
-        counted already is never refused. Raises StoreAway also where the store has lost its counts.
+        Each counter is one atomic step in a slot of its own; all are asked in one trip, so that those behind a refusal
+        hold their places until the next one. The same ``reservation`` again takes no second place. Raises StoreAway
+        also where the store has lost its counts.
         """
-        places = self._places(kind, value, of)
-        for done, place in enumerate(places):
-            args = (place.group, reservation, limit, round(window_s * 1000), round(KEEP_AFTER_S * 1000))
-            said, taken = await self._line.ask(self._reserve(keys=[place.key, place.epoch], args=args))
-            if said != b"reserved":
-                await self._release(places[:done], reservation)
-                if said == b"lost":
-                    raise StoreAway("Redis has lost its counts: no attempt is granted until an operator confirms them.")
-                return Refused(taken)
-        return Reserved(taken)
+        places = [(counter, place) for counter in counters for place in self._places(counter)]
+        steps = [
+            self._reserve.command(
+                [place.key, place.epoch],
+                [
+                    place.group,
+                    reservation,
+                    counter.limit,
+                    round(counter.window_s * 1000),
+                    round(KEEP_AFTER_S * 1000),
+                    counter.places,
+                ],
+            )
+            for counter, place in places
+        ]
+        answers = await self._line.ask_all(steps)
+        if all(said == b"reserved" for said, _ in answers):
+            return Reserved(answers[0][1])
+        granted = [place for place, (said, _) in zip(places, answers, strict=True) if said == b"reserved"]
+        if granted:
+            await self._line.ask_all([_release(counter, place, reservation) for counter, place in granted])
+        if any(said == b"lost" for said, _ in answers):
+            raise StoreAway("Redis has lost its counts: no attempt is granted until an operator confirms them.")
+        return next(
+            Refused(taken, counter.kind)
+            for (counter, _), (said, taken) in zip(places, answers, strict=True)
+            if said == b"refused"
+        )
 
-    async def give_back(self, kind: str, value: str, reservation: str, *, of: str | None = None) -> None:
-        """Free the place of a reservation; nothing happens where it has none."""
-        await self._release(self._places(kind, value, of), reservation)
+    async def give_back(self, counters: Sequence[Window], reservation: str) -> None:
+        """Free the places of a reservation; nothing happens where it has none."""
+        await self._line.ask_all(self.giving_back(counters, reservation))
+
+    def giving_back(self, counters: Sequence[Window], reservation: str) -> list[Command]:
+        """Give the steps that free the places of a reservation, for whoever has a trip to make anyway."""
+        return [_release(counter, place, reservation) for counter in counters for place in self._places(counter)]
 
     async def epoch_confirmed(self) -> bool:
         """Tell whether the counts in this store are known to be whole."""
         return bool(await self._line.ask(self._redis.exists(*EPOCHS)) == SHARES)
 
-    async def lately_confirmed(self) -> bool:
-        """Tell whether the counts were known to be whole within the last second.
+    async def lately_free(self, counter: Window) -> bool:
+        """Tell whether within the last second the counts were known to be whole, and this counter to have a place.
 
-        That is enough to ask for a number; what an attempt needs is told by its reservation. That they are not whole
-        is never remembered, so calls go on as soon as an operator confirms them.
+        That is enough to ask for a number; what an attempt needs is told by its reservation. That it is not so is never
+        remembered, so calls go on as soon as an operator confirms the counts, or a place comes free. ``counter`` is one
+        of few, such as a hotline's, and counts every reservation by itself.
         """
-        now = asyncio.get_running_loop().time()
-        if now >= self._whole_until and await self.epoch_confirmed():
-            self._whole_until = now + LATELY_S
-        return now < self._whole_until
+        now, name = asyncio.get_running_loop().time(), (counter.kind, counter.value)
+        if now < self._free_until.get(name, 0.0):
+            return True
+        if not await self.epoch_confirmed():
+            return False
+        args = [round(counter.window_s * 1000)]
+        steps = [self._taken.command([place.key, place.epoch], args) for place in self._places(counter)]
+        answers = await self._line.ask_all(steps)
+        if any(said == b"lost" or taken >= counter.limit for said, taken in answers):
+            return False
+        self._free_until[name] = now + LATELY_S
+        return True
 
     async def confirm_epoch(self) -> None:
         """Vouch for the counts in this store: the operator's word, or the embedded server's first start."""
         for epoch in EPOCHS:
             await self._line.ask(self._redis.set(epoch, b"1"))
 
-    async def _release(self, places: list[_Place], reservation: str) -> None:
-        for place in places:
-            await self._line.ask(self._redis.zrem(place.key, f"{place.group}/{reservation}"))
-
-    def _places(self, kind: str, value: str, of: str | None) -> list[_Place]:
-        names = self._seals.names(f"count {kind}", value)
-        groups = [""] * len(names) if of is None else self._seals.names(f"count {kind} of", of)
-        return [_place(kind, name, group) for name, group in zip(names, groups, strict=True)]
+    def _places(self, counter: Window) -> list[_Place]:
+        names = self._seals.names(f"count {counter.kind}", counter.value)
+        of = counter.of
+        groups = [""] * len(names) if of is None else self._seals.names(f"count {counter.kind} of", of)
+        return [_place(counter.kind, name, group) for name, group in zip(names, groups, strict=True)]
 
 
 def _place(kind: str, name: str, group: str) -> _Place:
     share = zlib.crc32(name.encode()) % SHARES
     return _Place(f"ivr:count:{kind}:{{share{share}}}:{name}", EPOCHS[share], group)
+
+
+def _release(counter: Window, place: _Place, reservation: str) -> Command:
+    member = f"{place.group}/{reservation}"
+    more = (f"{member}+{number}" for number in range(2, counter.places + 1))
+    return Command(("ZREM", place.key, member, *more))

@@ -4,19 +4,13 @@ Only the choice in the main menu is kept, sealed, under a keyed HMAC of the call
 keyed, and nothing at all for callers who withhold theirs.
 """
 
-import re
-
 from redis.asyncio import Redis
 
+from ivr.calling_numbers import is_telephone
 from ivr.redis_line import PATIENCE, RedisLine
 from ivr.seals import Seals
 
 KEPT_MS = 10 * 60_000
-
-_TELEPHONE = re.compile(r"\+[1-9][0-9]{6,14}")
-
-WITHHELD = frozenset({"+266696687", "+86266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
-"""What carriers send in place of a withheld number: ANONYMOUS, RESTRICTED and so on, as a keypad spells them."""
 
 
 class DroppedCalls:
@@ -43,11 +37,6 @@ class DroppedCalls:
         sealed = await self._line.ask(self._redis.getdel(_key(name)))
         opened = self._seals.open(sealed, call=name, what="dropped") if isinstance(sealed, bytes) else None
         return "" if opened is None else opened.decode()
-
-
-def is_telephone(calling: str) -> bool:
-    """Tell whether this is a caller's own number, and not what carriers send in place of a withheld one."""
-    return bool(_TELEPHONE.fullmatch(calling)) and calling not in WITHHELD
 
 
 def _key(name: str) -> str:

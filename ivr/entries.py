@@ -157,8 +157,8 @@ def _identified(walk: Walk, node: CollectNode, entered: Entered) -> Turn:
     session = walk.session
     tails = (*session.tails, credential.number)[-NUMBERS_REMEMBERED:]
     facts = {**session.facts, "tail": credential.number[-4:]}
-    if credential != session.credential:  # what was proved, owed or weak belongs to the number keyed before
-        walk.change(pending=None, must_change=False, owed=())
+    if credential != session.credential:  # what was proved belongs to the number keyed before
+        walk.change(pending=None)
     walk.change(credential=credential, tails=tails, facts=facts, old_form="")
     if entered.late_star:
         walk.change(swallow="*#")

@@ -184,6 +184,10 @@ class AgentGroup(_Model):
 class Limits(_Model):
     """How much a caller may try. The defaults are the ministry's; a hotline may be stricter.
 
+    `failed_per_hotline` failed credentials of all callers within `failed_per_hotline_minutes`, a weak password counted
+    twice, look like passwords tried at many numbers: until some of them are older, callers are sent to agents. It must
+    lie well above what the hotline's own callers mistype, and above the attempts that go on at the same time.
+
     The last two are what each worker takes of new calls, after a burst of four times as many: from one number, and in
     all. What comes beyond gets a short answer.
     """
@@ -192,6 +196,11 @@ class Limits(_Model):
     wrong_keys: Annotated[int, Field(ge=1, le=3)] = 3
     failed_per_call: Annotated[int, Field(ge=1, le=3)] = 3
     failed_per_account_a_day: Annotated[int, Field(ge=1, le=5)] = 5
+    failed_accounts_per_number_an_hour: Annotated[int, Field(ge=1, le=5)] = 5
+    failed_per_hotline: Annotated[int, Field(ge=1, le=100_000)] = 600
+    failed_per_hotline_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
+    codes_per_call: Annotated[int, Field(ge=1, le=2)] = 2
+    codes_per_account_a_day: Annotated[int, Field(ge=1, le=3)] = 3
     key_turns: Annotated[int, Field(ge=10, le=60)] = 60
     key_minutes: Annotated[int, Field(ge=1, le=15)] = 15
     new_calls_per_caller_a_second: Annotated[int, Field(ge=1, le=1000)] = 30

@@ -178,9 +178,9 @@ class Hotline:
         """Go on from the token, because the store lost something: unverified, the failures the larger of both."""
         if await self.stepping.too_old(position):
             return self.hang_up
-        session = self.stepping.session_at(position)
         if kept is None:
-            return await self._step(Step(call, session, None, event, arrived))
+            return await self._step(Step(call, self.stepping.session_at(position), None, event, arrived))
+        session = self.stepping.session_at(position, kept.session)
         session = replace(session, failed=max(session.failed, kept.failed))
         dead = kept.claim.id if kept.claim is not None and not self.works.live(kept.claim) else None
         return await self._step(Step(call, session, kept.turn, event, arrived, dead))
@@ -196,10 +196,11 @@ class Hotline:
             return self._filler(one.call, one.before)
         if isinstance(turn.next, Ask):
             return await self._claim(one, session, turn, verifies=DECLARED[turn.next.lookup].verifies)
-        return await self._commit(one, session, turn)
+        return await self._commit(one, Worked(session, turn))
 
-    async def _commit(self, one: Step, session: Session, turn: Turn, *, gives_back: int = 0) -> bytes:
+    async def _commit(self, one: Step, done: Worked) -> bytes:
         """Commit a transition and give its reply, or the reply of whoever was first."""
+        session, turn = done.session, done.turn
         session = replace(session, turn=one.before.turn + 1)
         token = self.pages.token(one.call, session)
         reply = self.pages.turn(one.call, session, turn, self.stepping.group(session, turn), token)
@@ -211,8 +212,9 @@ class Hotline:
             ttl_s=KEEP_DIAL_S if isinstance(turn.next, Dial) else KEEP_S,
             awaited_token=token,
             claim=one.claim,
-            give_back_failed=gives_back,
+            give_back_failed=done.gives_back,
             ends=isinstance(turn.next, End),
+            alongside=done.settles,
         )
         if isinstance(committed, Lost):
             return await self._beaten(one, committed)
@@ -271,9 +273,9 @@ class Hotline:
         except Exception as error:
             log.error("The work of a turn failed, the caller is told and asked again: %s.", place_of(error))
             before = replace(one.before, failed=session.failed)
-            done = Worked(*await self.stepping.inside(one.call.sid, before, NoAnswer()), gives_back=0)
+            done = Worked(*await self.stepping.inside(one.call.sid, before, NoAnswer()))
         try:
-            return await self._commit(one, done.session, done.turn, gives_back=done.gives_back)
+            return await self._commit(one, done)
         except StoreAway:
             # Whatever was found out may not be told: without a commit it could be told twice.
             return await self.public.answer(one.call, position_of(one.before), one.event)
@@ -284,7 +286,7 @@ class Hotline:
 
     async def _join(self, call: Call, position: Position, kept: Kept, arrived: float) -> bytes:
         """Wait for the reply of somebody's claim; nobody's, or a dead worker's, is told and asked again."""
-        before = kept.session if kept.turn + 1 == position.turn else self.stepping.session_at(position)
+        before = kept.session if kept.turn + 1 == position.turn else self.stepping.session_at(position, kept.session)
         claim = kept.claim
         while claim is not None and self.works.live(claim):
             if work := self.works.of(claim):

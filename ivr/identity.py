@@ -1,27 +1,15 @@
 """Who is calling: the gate before the number is asked, and the verification by password or SMS code."""
 
-import asyncio
-from secrets import token_hex
-from typing import Literal, NamedTuple
-
-from ivr.accounts.client import Outage, Refused
+from ivr.accounts.client import Refused
 from ivr.accounts.contract import Verified
+from ivr.attempts import Tried, account_of, attempt, give_back, hotline_counter
 from ivr.call import Answered, Changes, Credential, Member
-from ivr.counters import Reserved
 from ivr.inquiry import Inquiry
 from ivr.redis_line import StoreAway
 from ivr.weakness import is_weak
 
-DAY_SECONDS = 24 * 3600
 VERIFIED_MS = 15 * 60_000
 """A verification ends after fifteen minutes, whatever the account service allows."""
-
-
-class Tried(NamedTuple):
-    """What came of an attempt: what the service said, `Refused` by our own count too, or an outcome that ends it."""
-
-    answer: Verified | Refused | Literal["closed", "spent", "error"]
-    reservation: str = ""
 
 
 async def gate(inquiry: Inquiry) -> Answered:
@@ -32,7 +20,8 @@ async def gate(inquiry: Inquiry) -> Answered:
 async def may_try(inquiry: Inquiry) -> Answered:
     """Say whether a password or a code can be checked now, so that nobody is asked for one in vain.
 
-    ``closed``: attempts cannot be counted now. ``error``: the account service is out.
+    ``closed``: attempts cannot be counted now, or too many fail at this hotline, whoever they are: callers are sent to
+    agents before they key anything. ``error``: the account service is out.
     """
     session = inquiry.session
     if session.failed >= inquiry.hotline.limits.failed_per_call:
@@ -48,18 +37,18 @@ async def verify(inquiry: Inquiry) -> Answered:
     Unknown number, wrong password, a locked account and our own limit give the same outcomes. A weak or initial
     password opens nothing, whatever the service says: its attempt stays counted, and only a code's success returns it.
     """
-    tried = await _attempt(inquiry, "pin")
     credential = inquiry.session.credential
+    weak = credential is not None and _is_weak(inquiry, credential, None)
+    tried = await attempt(inquiry, "pin", weak=weak)
     match tried.answer:
         case Verified() as answer if credential is not None:
-            if answer.must_change_pin or _is_weak(inquiry, credential, answer.birth_year):
-                return _too_simple(inquiry, tried)
-            await _give_back(inquiry, tried.reservation)
+            if weak or answer.must_change_pin or _is_weak(inquiry, credential, answer.birth_year):
+                return _too_simple(inquiry, credential, tried)
+            give_back(inquiry, tried.reservation)
             member = _member(answer, inquiry.desk.now())
-            return Answered("ok", gives_back=1, changes=Changes(member=member, must_change=False))
+            return Answered("ok", gives_back=1, changes=Changes(member=member))
         case Refused() if credential is not None:
-            weak = _is_weak(inquiry, credential, None)
-            return _too_simple(inquiry, tried) if weak else Answered(_refused(inquiry))
+            return _too_simple(inquiry, credential, tried) if weak else Answered(_refused(inquiry))
         case "spent":
             return Answered("spent")
         case "error":
@@ -70,18 +59,18 @@ async def verify(inquiry: Inquiry) -> Answered:
 
 async def verify_code(inquiry: Inquiry) -> Answered:
     """Check the keyed number and SMS code. After a weak or initial password the member still has to change it."""
-    tried = await _attempt(inquiry, "sms_code")
+    tried = await attempt(inquiry, "sms_code")
     session = inquiry.session
     match tried.answer:
-        case Verified() as answer:
-            for reservation in (tried.reservation, *session.owed):
-                await _give_back(inquiry, reservation)
+        case Verified() as answer if session.credential is not None:
+            name, owed = owing(inquiry, session.credential)
+            give_back(inquiry, tried.reservation, *(owed or ()))
             member = _member(answer, inquiry.desk.now())
-            back = 1 + len(session.owed)
-            if session.must_change or answer.must_change_pin:
-                changes = Changes(pending=member, must_change=True, owed=())
-                return Answered("must_change", gives_back=back, changes=changes)
-            return Answered("ok", gives_back=back, changes=Changes(member=member, owed=()))
+            back = 1 + len(owed or ())
+            if owed is None and not answer.must_change_pin:
+                return Answered("ok", gives_back=back, changes=Changes(member=member))
+            changes = Changes(pending=member, owes={**session.owes, name: ()})
+            return Answered("must_change", gives_back=back, changes=changes)
         case Refused():
             return Answered(_refused(inquiry))
         case "spent":
@@ -92,50 +81,15 @@ async def verify_code(inquiry: Inquiry) -> Answered:
             return Answered("closed", gives_back=1)
 
 
-async def _attempt(inquiry: Inquiry, kind: Literal["pin", "sms_code"]) -> Tried:
-    """Reserve the account's attempt, then ask the service once. The call's attempt was reserved with its claim.
+def owing(inquiry: Inquiry, credential: Credential) -> tuple[str, tuple[str, ...] | None]:
+    """Say by what name this call knows an account, and what attempts a code gives back there.
 
-    A refusal of our own makes no request and takes as long as a recent refusal of the service. An outage gives the
-    account's attempt back.
+    None: no weak or initial password was keyed for it in this call. Else the call owes the account a new password,
+    whatever else is keyed in between.
     """
-    session, desk = inquiry.session, inquiry.desk
-    if session.credential is None or inquiry.secret is None or session.public:
-        return Tried("closed")
-    if inquiry.spent:
-        await asyncio.sleep(desk.recent_refusal.seconds)
-        return Tried("spent")
-    reservation = f"{inquiry.call}-{token_hex(6)}"
-    try:
-        reserved = await desk.counters.reserve(
-            "account",
-            account_of(session.credential),
-            limit=inquiry.hotline.limits.failed_per_account_a_day,
-            window_s=DAY_SECONDS,
-            reservation=reservation,
-        )
-    except StoreAway:
-        return Tried("closed")
-    if not isinstance(reserved, Reserved):
-        await asyncio.sleep(desk.recent_refusal.seconds)
-        return Tried(Refused(locked=False))
-    loop = asyncio.get_running_loop()
-    asked = loop.time()
-    try:
-        async with asyncio.timeout_at(inquiry.until):
-            answer = await desk.accounts.verify(
-                session.credential, kind, inquiry.secret, call_id=inquiry.call, region=inquiry.hotline.region
-            )
-    except (Outage, TimeoutError):
-        await _give_back(inquiry, reservation)
-        return Tried("error")
-    if isinstance(answer, Refused):
-        desk.recent_refusal.seconds = loop.time() - asked
-    return Tried(answer, reservation)
-
-
-def account_of(credential: Credential) -> str:
-    """Name an account for its counters; the counters keep a keyed HMAC of it alone."""
-    return f"{credential.kind}:{credential.number}"
+    names = inquiry.desk.seals.names("owes", account_of(credential))
+    name = next((name for name in names if name in inquiry.session.owes), names[0])
+    return name, inquiry.session.owes.get(name)
 
 
 def birth_of(credential: Credential, birth_year: int | None) -> str | None:
@@ -145,9 +99,10 @@ def birth_of(credential: Credential, birth_year: int | None) -> str | None:
     return None if birth_year is None else str(birth_year)
 
 
-def _too_simple(inquiry: Inquiry, tried: Tried) -> Answered:
-    owed = inquiry.session.owed + ((tried.reservation,) if tried.reservation else ())
-    return Answered("too_simple", changes=Changes(must_change=True, owed=owed))
+def _too_simple(inquiry: Inquiry, credential: Credential, tried: Tried) -> Answered:
+    name, owed = owing(inquiry, credential)
+    reservations = (*(owed or ()), *((tried.reservation,) if tried.reservation else ()))
+    return Answered("too_simple", changes=Changes(owes={**inquiry.session.owes, name: reservations}))
 
 
 def _member(answer: Verified, now: int) -> Member:
@@ -172,18 +127,8 @@ def _is_weak(inquiry: Inquiry, credential: Credential, birth_year: int | None) -
 
 
 async def _countable(inquiry: Inquiry) -> bool:
-    """Without a confirmed count there is no verification, so nobody is asked for a number in vain."""
+    counter = hotline_counter(inquiry.session.hotline, inquiry.hotline.limits)
     try:
-        return await inquiry.desk.counters.lately_confirmed()
+        return await inquiry.desk.counters.lately_free(counter)
     except StoreAway:
         return False
-
-
-async def _give_back(inquiry: Inquiry, reservation: str) -> None:
-    credential = inquiry.session.credential
-    if not reservation or credential is None:
-        return
-    try:
-        await inquiry.desk.counters.give_back("account", account_of(credential), reservation)
-    except StoreAway:
-        return  # the attempt stays counted, which errs on the safe side and ends after a day

@@ -9,14 +9,9 @@ from ivr.counters import Counters
 from ivr.flow import Hotline
 from ivr.kept_password import KeptPasswords
 from ivr.library import Library
+from ivr.redis_line import Command
+from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals
-
-
-@dataclass
-class RecentRefusal:
-    """How long the account service last took to refuse, in seconds: refusals of our own take as long."""
-
-    seconds: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -29,13 +24,14 @@ class Desk:
     kept_passwords: KeptPasswords
     now: Callable[[], int]
     """Milliseconds since 1970."""
-    recent_refusal: RecentRefusal = field(default_factory=RecentRefusal)
+    refusal_times: RefusalTimes
 
 
 @dataclass(frozen=True)
 class Inquiry:
     """One question of one call. `until` is the event loop's time at which the work ends; `spent` tells that the
-    call had no attempt left when it was asked. `secret` dies with it."""
+    call had no attempt left when it was asked. `secret` dies with it. `settles` takes
+    steps on Redis that are made in the same trip as the commit of the turn."""
 
     desk: Desk
     call: str
@@ -45,3 +41,4 @@ class Inquiry:
     until: float
     secret: str | None = field(default=None, repr=False)
     spent: bool = False
+    settles: list[Command] = field(default_factory=list)

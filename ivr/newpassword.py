@@ -5,8 +5,8 @@ import contextlib
 import hmac
 
 from ivr.accounts.client import Outage, ReferenceExpired
-from ivr.call import Answered, Changes, Member
-from ivr.identity import birth_of
+from ivr.call import Answered, Changes, Member, Owes
+from ivr.identity import birth_of, owing
 from ivr.inquiry import Inquiry
 from ivr.redis_line import StoreAway
 from ivr.weakness import weak_reason
@@ -51,7 +51,13 @@ async def change_password(inquiry: Inquiry) -> Answered:
         return Answered("error")
     if changed == "weak":
         return Answered("weak")
-    return Answered("changed", changes=Changes(member=member, pending=None, must_change=False))
+    return Answered("changed", changes=Changes(member=member, pending=None, owes=_owes_no_more(inquiry)))
+
+
+def _owes_no_more(inquiry: Inquiry) -> Owes:
+    session = inquiry.session
+    paid = owing(inquiry, session.credential)[0] if session.credential is not None else ""
+    return {name: attempts for name, attempts in session.owes.items() if name != paid}
 
 
 async def drop_password(inquiry: Inquiry) -> Answered:

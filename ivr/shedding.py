@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any
 
 from ivr.call import End, Turn
-from ivr.dropped import is_telephone
+from ivr.calling_numbers import is_telephone
 from ivr.flow import Limits
 from ivr.library import Library
 from ivr.metrics import Metrics

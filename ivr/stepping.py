@@ -18,7 +18,7 @@ from ivr.lookups import DECLARED
 from ivr.metrics import Metrics
 from ivr.pages import Call
 from ivr.prompts import speak
-from ivr.redis_line import PATIENCE
+from ivr.redis_line import PATIENCE, Command
 from ivr.seals import Position, session_from
 from ivr.versions.live import LiveVersions, StillComing
 
@@ -42,11 +42,15 @@ class Deadlines(NamedTuple):
 
 
 class Worked(NamedTuple):
-    """What came of work: where the call stands now, what is said, and whether its attempt does not count."""
+    """What came of work: where the call stands now, what is said, and how many of its attempts do not count.
+
+    `settles` are the steps on Redis that go with its commit: attempts given back at the counters of all calls.
+    """
 
     session: Session
     turn: Turn
-    gives_back: int
+    gives_back: int = 0
+    settles: tuple[Command, ...] = ()
 
 
 class Step(NamedTuple):
@@ -94,9 +98,13 @@ class Stepping:
         name, _ = library.hotline_for(dialled)
         return begin(library, name, self.desk.now())
 
-    def session_at(self, position: Position) -> Session:
-        """Give the session that goes on from a token: unverified, and idle from now on."""
-        return replace(session_from(position), last_at=self.desk.now())
+    def session_at(self, position: Position, kept: Session | None = None) -> Session:
+        """Give the session that goes on from a token: unverified, and idle from now on.
+
+        What the call owes, and what was sent in it, is not forgotten where the store still has another session of it.
+        """
+        session = replace(session_from(position), last_at=self.desk.now())
+        return session if kept is None else replace(session, owes=kept.owes, codes=kept.codes, texted=kept.texted)
 
     async def too_old(self, position: Position) -> bool:
         """Tell whether a token's call began so long ago that it must be over."""
@@ -186,9 +194,10 @@ class Stepping:
         until = _clock() + self._work_seconds
         so_far = turn
         gives_back = 0
+        settles: list[Command] = []
         while isinstance(turn.next, Ask):
             declared = DECLARED[turn.next.lookup]
-            answered = await self._ask(library, sid, session, turn.next, until, spent=spent)
+            answered = await self._ask(library, sid, session, turn.next, until, spent=spent, settles=settles)
             if declared.verifies:
                 self.metrics.verification(answered.outcome)
             if declared.verifies and not spent:
@@ -199,13 +208,21 @@ class Stepping:
                 await asyncio.sleep(self._refusal_step - (_clock() - arrived) % self._refusal_step)
             session, turn = step(library, session, answered, self.desk.now())
             so_far = _joined(so_far, turn)
-        return Worked(session, so_far, gives_back)
+        return Worked(session, so_far, gives_back, tuple(settles))
 
     async def _ask(
-        self, library: Library, sid: str, session: Session, ask: Ask, until: float, *, spent: bool = False
+        self,
+        library: Library,
+        sid: str,
+        session: Session,
+        ask: Ask,
+        until: float,
+        *,
+        spent: bool = False,
+        settles: list[Command] | None = None,
     ) -> Answered:
-        hotline = library.hotlines.hotlines[session.hotline]
-        inquiry = Inquiry(self.desk, sid, session, library, hotline, until, ask.secret, spent)
+        hotline, settles = library.hotlines.hotlines[session.hotline], [] if settles is None else settles
+        inquiry = Inquiry(self.desk, sid, session, library, hotline, until, ask.secret, spent, settles)
         return await DECLARED[ask.lookup].answer(inquiry)
 
 

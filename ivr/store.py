@@ -8,7 +8,7 @@ script, so that it happens as a whole or not at all, and by the server's clock.
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 
 from ivr.call import Session
-from ivr.redis_line import PATIENCE, RedisLine, StoreAway
+from ivr.redis_line import PATIENCE, Command, RedisLine, StoreAway
 from ivr.seals import Seals
 
 __all__ = ["Busy", "CallStore", "Claim", "Claimed", "Committed", "Ended", "Kept", "Lost", "Peek", "Spent", "StoreAway"]
@@ -174,6 +174,7 @@ class CallStore:
         claim: str | None = None,
         give_back_failed: int = 0,
         ends: bool = False,
+        alongside: Sequence[Command] = (),
     ) -> Committed | Lost:
         """Commit the turn ``session.turn`` with its reply, by compare-and-set.
 
@@ -181,28 +182,27 @@ class CallStore:
         and nobody works on it; a dead claim is cleared. With ``claim``, where that claim still stands; ``expected`` is
         then not looked at. Never after the end. Failed credentials only rise to ``session.failed``, unless
         ``give_back_failed`` returns so many. ``ends`` keeps turn and reply for 60 s and sets the
-        tombstone for 4 h.
+        tombstone for 4 h. The steps ``alongside`` are made in the same trip, whether or not the turn is committed.
         """
         if expected is not None and session.turn <= expected:
             raise ValueError(f"A call moves forward: turn {session.turn} cannot be committed after turn {expected}.")
-        answer = await self._line.ask(
-            self._commit(
-                keys=_keys(call),
-                args=[
-                    "" if expected is None else expected,
-                    claim or "",
-                    session.turn,
-                    b"" if awaited_token is None or ends else _digest(awaited_token),
-                    b"" if ends else self._sealed(call, session),
-                    self._seals.seal(reply, call=call, what="reply"),
-                    session.failed,
-                    int(give_back_failed),
-                    self._last_reply_ms if ends else round(ttl_s * 1000),
-                    int(ends),
-                    self._tombstone_ms,
-                ],
-            ),
+        commit = self._commit.command(
+            keys=_keys(call),
+            args=[
+                "" if expected is None else expected,
+                claim or "",
+                session.turn,
+                b"" if awaited_token is None or ends else _digest(awaited_token),
+                b"" if ends else self._sealed(call, session),
+                self._seals.seal(reply, call=call, what="reply"),
+                session.failed,
+                int(give_back_failed),
+                self._last_reply_ms if ends else round(ttl_s * 1000),
+                int(ends),
+                self._tombstone_ms,
+            ],
         )
+        answer = (await self._line.ask_all([commit, *alongside]))[0]
         return Committed(answer[1]) if answer[0] == b"committed" else self._lost(call, answer)
 
     async def claim(

@@ -4,8 +4,8 @@ import asyncio
 from typing import Final
 
 from ivr.accounts.client import Outage, ReferenceExpired
+from ivr.attempts import account_of
 from ivr.call import Answered, Changes, Session
-from ivr.identity import account_of
 from ivr.inquiry import Inquiry
 
 WRITTEN: Final = "text."

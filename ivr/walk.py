@@ -308,5 +308,5 @@ class Walk:
     def forget(self, instead: tuple[Said, ...] = ()) -> None:
         """End the verification: the member, the number, and all that was said about either, go."""
         said = tuple(one for one in self.session.said if not one.personal)
-        self.change(member=None, pending=None, must_change=False, owed=(), credential=None, kept="")
+        self.change(member=None, pending=None, credential=None, kept="")
         self.change(facts={}, said=(*instead, *said))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -37,14 +37,15 @@ from ivr.call import (
     Turn,
     Utterance,
 )
-from ivr.codes import CODES_PER_ACCOUNT_A_DAY
-from ivr.counters import Counters, Refused, Reserved
+from ivr.counters import Counters, Refused, Reserved, Window
 from ivr.engine import begin, step
+from ivr.flow import Limits
 from ivr.inquiry import Desk, Inquiry
 from ivr.kept_password import KEPT_MS, KeptPasswords
 from ivr.library import Library
 from ivr.lookups import DECLARED
-from ivr.redis_line import StoreAway
+from ivr.redis_line import Command, StoreAway
+from ivr.refusal_times import Question, RefusalTimes
 from ivr.seals import Seals
 from ivr.walk import china_day
 from ivr.weakness import weak_reason
@@ -69,7 +70,7 @@ class EngineCaller:
         self.now = BEGAN if script.at is None else script.at
         self.accounts.today = lambda: china_day(self.now)
         name, self.hotline = library.hotline_for(script.to)
-        self.counters = ScriptedCounters(script, self.hotline.limits.failed_per_account_a_day)
+        self.counters = ScriptedCounters(script, self.hotline.limits)
         self.passwords = RememberedPasswords(lambda: self.now)
         self.session = begin(library, name, self.now)
         if lang is not None:
@@ -84,6 +85,7 @@ class EngineCaller:
             Seals([bytes(32)]),
             self.passwords,
             lambda: self.now,
+            NoTimes(),
         )
 
     async def plays(self) -> None:
@@ -219,32 +221,49 @@ class RememberedPasswords(KeptPasswords):
 class ScriptedCounters(Counters):
     """Counts of one call, on top of those that its script begins with; the real ones are tested where they are."""
 
-    def __init__(self, script: Script, limit: int) -> None:
+    def __init__(self, script: Script, limits: Limits) -> None:
         self.lost = False
-        self._taken: defaultdict[tuple[str, str, str | None], set[str]] = defaultdict(set)
+        self._reserved: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         for kind, number in script.used_up:
-            self._taken["account", f"{kind}:{number}", None] = {f"earlier-{attempt}" for attempt in range(limit)}
+            self._reserved["account", f"{kind}:{number}"] = {
+                f"earlier-{attempt}" for attempt in range(limits.failed_per_account_a_day)
+            }
         for kind, number in script.codes_used_up:
-            earlier = {f"earlier-{code}" for code in range(CODES_PER_ACCOUNT_A_DAY)}
-            self._taken["code", f"{kind}:{number}", None] = earlier
+            earlier = {f"earlier-{code}" for code in range(limits.codes_per_account_a_day)}
+            self._reserved["code", f"{kind}:{number}"] = earlier
 
     async def epoch_confirmed(self) -> bool:
         return not self.lost
 
-    async def lately_confirmed(self) -> bool:
+    async def lately_free(self, counter: Window) -> bool:  # noqa: ARG002 - one call never fills a hotline's counter
         return not self.lost
 
-    async def reserve(
-        self, kind: str, value: str, *, limit: int, window_s: float, reservation: str, of: str | None = None
-    ) -> Reserved | Refused:
-        assert window_s > 0, "no call is as long as a window"
+    async def reserve(self, counters: Sequence[Window], reservation: str) -> Reserved | Refused:
         if self.lost:
             raise StoreAway("The script says that the counts are lost.")
-        taken = self._taken[kind, value, of]
-        if reservation not in taken and len(taken) >= limit:
-            return Refused(len(taken))
-        taken.add(reservation)
-        return Reserved(len(taken))
+        for counter in counters:
+            assert counter.window_s > 0, "no call is as long as a window"
+            taken = self._reserved[counter.kind, counter.value]
+            if reservation not in taken and len(taken) >= counter.limit:
+                return Refused(len(taken), counter.kind)
+        for counter in counters:
+            self._reserved[counter.kind, counter.value].add(reservation)
+        return Reserved(len(self._reserved[counters[0].kind, counters[0].value]))
 
-    async def give_back(self, kind: str, value: str, reservation: str, *, of: str | None = None) -> None:
-        self._taken[kind, value, of].discard(reservation)
+    def giving_back(self, counters: Sequence[Window], reservation: str) -> list[Command]:
+        for counter in counters:
+            self._reserved[counter.kind, counter.value].discard(reservation)
+        return []
+
+
+class NoTimes(RefusalTimes):
+    """Nobody has refused anything yet, and nobody waits."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def note(self, question: Question, seconds: float) -> None:
+        pass
+
+    async def recent(self, question: Question) -> float:  # noqa: ARG002 - the same for all
+        return 0.0

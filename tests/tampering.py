@@ -1,9 +1,11 @@
 """A caller under the tests' control, below the carrier: every webhook of it can be repeated, reordered and forged."""
 
 from base64 import b64decode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import count
 from secrets import token_hex
 
 from hotline_under_test import AUTH_TOKEN, SECRET_KEY, UnderTest
@@ -21,6 +23,7 @@ from ivr.prompts import speak
 from ivr.seals import Position, Seals
 from ivr.settings import DEMO_ACCOUNT_SID
 from ivr.store import CallStore, Kept
+from ivr.validators import check_character
 
 LIBRARY = load(*default_dirs())
 SEALS = Seals([b64decode(SECRET_KEY)])
@@ -136,10 +139,10 @@ class Caller:
             await self.go(self.here.next)
         return self.here
 
-    async def to_the_password(self) -> Document:
+    async def to_the_password(self, number: str = NUMBER) -> Document:
         await self.rings()
         await self.keys("1")
-        return await self.keys(NUMBER + "#")
+        return await self.keys(number.replace("X", "*") + "#")
 
     async def verified(self) -> Document:
         await self.to_the_password()
@@ -177,6 +180,14 @@ async def kept_of(redis: Redis, sid: str) -> Kept:
 async def everything(redis: Redis) -> Mapping[bytes, bytes | None]:
     """Give all that is in a Redis, as it lies there."""
     return {key: await redis.dump(key) async for key in redis.scan_iter()}
+
+
+def numbers() -> Iterator[str]:
+    """Give ID numbers without end, each of somebody else; none ends a password of the tests."""
+    for day in count():
+        for order in range(100, 1000):
+            first17 = f"110105{date(1950, 1, 1) + timedelta(days=day):%Y%m%d}{order}"
+            yield first17 + check_character(first17)
 
 
 def token_at(sid: str, token: str, *, kind: str = "turn", **changes: object) -> str:

@@ -28,8 +28,7 @@ from ivr.call import Utterance
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.line import Call, Heard
 from ivr.carrier.webhook import Exchange
-from ivr.codes import CODES_PER_ACCOUNT_A_DAY
-from ivr.counters import EPOCHS, Counters, Reserved
+from ivr.counters import EPOCHS, Counters, Reserved, Window
 from ivr.library import default_dirs, load
 from ivr.redis_line import connect
 from ivr.seals import Seals
@@ -197,20 +196,12 @@ async def count_afresh(redis: Redis, script: Script) -> None:
             await redis.delete(key)
     counters = Counters(redis, Seals([b64decode(SECRET_KEY)]))
     await counters.confirm_epoch()
-    limit = LIBRARY.hotline_for(script.to)[1].limits.failed_per_account_a_day
+    limits = LIBRARY.hotline_for(script.to)[1].limits
     for kind, number in script.used_up:
-        for attempt in range(limit):
-            taken = await counters.reserve(
-                "account", f"{kind}:{number}", limit=limit, window_s=DAY_SECONDS, reservation=f"earlier-{attempt}"
-            )
-            assert taken == Reserved(attempt + 1)
+        account = Window("account", f"{kind}:{number}", limits.failed_per_account_a_day, DAY_SECONDS)
+        for attempt in range(account.limit):
+            assert await counters.reserve([account], f"earlier-{attempt}") == Reserved(attempt + 1)
     for kind, number in script.codes_used_up:
-        for code in range(CODES_PER_ACCOUNT_A_DAY):
-            taken = await counters.reserve(
-                "code",
-                f"{kind}:{number}",
-                limit=CODES_PER_ACCOUNT_A_DAY,
-                window_s=DAY_SECONDS,
-                reservation=f"earlier-{code}",
-            )
-            assert taken == Reserved(code + 1)
+        codes = Window("code", f"{kind}:{number}", limits.codes_per_account_a_day, DAY_SECONDS)
+        for code in range(codes.limit):
+            assert await counters.reserve([codes], f"earlier-{code}") == Reserved(code + 1)

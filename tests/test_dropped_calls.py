@@ -8,8 +8,9 @@ from hotline_under_test import UnderTest, serving
 from redis.asyncio import Redis
 from tampering import BALANCE, NUMBER, PASSWORD, SEALS, emptied, everything, words
 
+from ivr.calling_numbers import WITHHELD
 from ivr.carrier.line import Call, Heard
-from ivr.dropped import WITHHELD, DroppedCalls
+from ivr.dropped import DroppedCalls
 
 CALLING = "+8613912345678"
 TEN_MINUTES_MS = 600_000

@@ -39,6 +39,7 @@ from ivr.library import Library, default_dirs, load
 from ivr.lookups import DECLARED
 from ivr.metrics import Metrics
 from ivr.redis_line import connect
+from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals, position_of, session_from
 from ivr.speech import TYPES
 from ivr.stepping import Stepping
@@ -229,6 +230,7 @@ async def _in_public_mode(session: Session, event: Event, now: int) -> tuple[Ses
             seals=SEALS,
             kept_passwords=KeptPasswords(redis, SEALS),
             now=lambda: now,
+            refusal_times=RefusalTimes(redis),
         )
         emergency = Emergency(default_dirs()[0])
         stepping = Stepping(LiveVersions(LIBRARY), desk, emergency, Metrics(), refusal_step=0.01, work_seconds=1)

@@ -80,13 +80,13 @@ def an_answer(random: Random, session: Session, lookup: str, now: int) -> Answer
         case "send_code":
             return random.choice([Answered("sent"), Answered("enough")])
         case "verify_code":
-            proved = Answered("must_change", changes=Changes(pending=member, must_change=True))
+            proved = Answered("must_change", changes=Changes(pending=member, owes={"account": ()}))
             return random.choice([Answered("ok", changes=Changes(member=member)), proved, Answered("refused")])
         case "change_password":
             whose = session.member or session.pending
             if whose is None or whose.expires_at <= now:
                 return Answered("expired", forget=True)
-            changed = Answered("changed", changes=Changes(member=whose, pending=None, must_change=False))
+            changed = Answered("changed", changes=Changes(member=whose, pending=None, owes={}))
             return random.choice([changed, Answered("weak")])
         case "forget":
             return Answered("done", forget=True)

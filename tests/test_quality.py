@@ -13,10 +13,11 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 
 # A room is a module or a package directly in ivr/. It imports from its own floor and from those below.
 FLOORS = [
-    "call datafolder duty logs problems seals settings speech urls validators weakness",
-    "accounts counters dropped embedded filefaults flow kept_password metrics policyfacts prompts redis_line store "
-    "yamlfile",
-    "codes emergency engine entries identity inquiry library lookups newpassword parts policy records texting walk",
+    "call calling_numbers datafolder duty logs problems seals settings speech urls validators weakness",
+    "accounts counters dropped embedded filefaults flow kept_password metrics policyfacts prompts redis_line "
+    "refusal_times store yamlfile",
+    "attempts codes emergency engine entries identity inquiry library lookups newpassword parts policy records texting "
+    "walk",
     "draw hotline lint pages shedding public_mode schemas stepping versions works",
     "carrier channels",
     "app commands serve supervisor worker __main__",

@@ -15,6 +15,7 @@ from ivr.kept_password import KeptPasswords
 from ivr.library import default_dirs, load
 from ivr.lookups import DECLARED
 from ivr.records import RELATIVES
+from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals
 from ivr.texting import LONGEST, message
 
@@ -40,7 +41,8 @@ def inquiry_of(service: dict[str, list[Any]], session: Session | None = None, *,
     nobody: Any = Nobody()
     counters: Counters = nobody
     passwords: KeptPasswords = nobody
-    desk = Desk(ScriptedClient(accounts), counters, Seals([bytes(32)]), passwords, lambda: NOW)
+    times: RefusalTimes = nobody
+    desk = Desk(ScriptedClient(accounts), counters, Seals([bytes(32)]), passwords, lambda: NOW, times)
     loop = asyncio.get_running_loop()
     return Inquiry(desk, "CA1", session or session_of(), LIBRARY, HOTLINE, loop.time() + until)
 

@@ -22,7 +22,7 @@ from tampering import (
     words,
 )
 
-from ivr.counters import Counters, Refused
+from ivr.counters import Counters, Refused, Window
 from ivr.hotline import Deadlines
 from ivr.redis_line import connect
 
@@ -213,13 +213,9 @@ async def test_every_refusal_is_sent_on_the_same_step(
 
 async def _use_up(redis: Redis) -> None:
     """Take all attempts of the account, as other calls would."""
-    taken = [
-        await Counters(redis, SEALS).reserve(
-            "account", f"id_card:{NUMBER}", limit=5, window_s=24 * 3600, reservation=f"other-{number}"
-        )
-        for number in range(6)
-    ]
-    assert taken[-1] == Refused(5)
+    account = Window("account", f"id_card:{NUMBER}", limit=5, window_s=24 * 3600)
+    taken = [await Counters(redis, SEALS).reserve([account], f"other-{number}") for number in range(6)]
+    assert taken[-1] == Refused(5, "account")
 
 
 async def test_a_call_without_attempts_is_refused_on_the_same_step(stepping: UnderTest, redis: Redis) -> None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from ivr.call import Session
-from ivr.counters import Counters
+from ivr.counters import Counters, Window
 from ivr.embedded import EmbeddedValkey
 from ivr.redis_line import RedisLine, connect
 from ivr.seals import Seals
@@ -131,7 +131,7 @@ async def test_a_full_redis_still_gives_calls_but_takes_nothing(own_redis: Redis
     with told_in_time():
         await store.claim(CALL, expected=0, claim_id="c", worker="w", session=SESSION, ttl_s=60)
     with told_in_time():
-        await counters.reserve("account", "1", limit=5, window_s=60, reservation="r")
+        await counters.reserve([Window("account", "1", 5, 60)], "r")
     assert await own_redis.hgetall(KEY) == before
     assert isinstance(await store.load(CALL), Kept)
     await own_redis.config_set("maxmemory", "0")
@@ -151,7 +151,7 @@ async def test_a_read_only_redis_still_gives_calls_but_takes_nothing(own_redis: 
     with told_in_time():
         await store.end(CALL)
     with told_in_time():
-        await counters.reserve("account", "1", limit=5, window_s=60, reservation="r")
+        await counters.reserve([Window("account", "1", 5, 60)], "r")
     assert isinstance(await store.load(CALL), Kept)
     await own_redis.replicaof("NO", "ONE")
     assert await store.commit(CALL, expected=0, session=at(1), reply=b"<1/>", ttl_s=60) == Committed(0)

@@ -1,8 +1,9 @@
--- Reserve one place in a sliding window. KEYS: the counter, the epoch of its share. ARGV: what is counted once however
--- often it comes ('' for every reservation by itself), reservation, limit, window in ms, ms to keep the counter after it.
+-- Reserve places in a sliding window. KEYS: the counter, the epoch of its share. ARGV: what is counted once however
+-- often it comes ('' for every reservation by itself), reservation, limit, window in ms, ms to keep the counter after it,
+-- how many places.
 -- Where the epoch is missing, what was counted before is lost: nothing is granted, and nothing counted.
 -- Nothing but what lies behind the window is dropped: entries from a clock that went back since still count.
-local key, group, limit, window = KEYS[1], ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
+local key, group, limit, window, places = KEYS[1], ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
 local member = group .. '/' .. ARGV[2]
 if redis.call('EXISTS', KEYS[2]) == 0 then return {'lost', 0} end
 local now = now_ms()
@@ -24,10 +25,11 @@ end
 local since = redis.call('ZSCORE', key, member)
 if since and tonumber(since) > oldest then return {'reserved', counted} end
 if not known then
-  if counted >= limit then return {'refused', counted} end
-  counted = counted + 1
+  if counted + places > limit then return {'refused', counted} end
+  counted = counted + places
 end
 redis.call('ZADD', key, string.format('%.0f', now), member)
+for place = 2, places do redis.call('ZADD', key, string.format('%.0f', now), member .. '+' .. place) end
 redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', oldest))
 local keep = string.format('%.0f', window + tonumber(ARGV[5]))
 redis.call('PEXPIRE', key, keep, 'NX')

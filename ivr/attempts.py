@@ -1,0 +1,104 @@
+"""One attempt at a password or a code: reserved at every counter, asked about once, given back where it must be."""
+
+import asyncio
+from secrets import token_urlsafe
+from typing import Literal, NamedTuple
+
+from ivr.accounts.client import Outage, Refused
+from ivr.accounts.contract import Verified
+from ivr.call import Credential
+from ivr.calling_numbers import is_telephone
+from ivr.counters import Reserved, Window
+from ivr.flow import Limits
+from ivr.inquiry import Inquiry
+from ivr.redis_line import StoreAway
+from ivr.refusal_times import Question
+
+DAY_SECONDS = 24 * 3600
+HOUR_SECONDS = 3600
+WEAK_COUNTS = 2
+"""A weak password is what is tried at many numbers, so the whole hotline counts it twice."""
+
+
+class Tried(NamedTuple):
+    """What came of an attempt: what the service said, `Refused` by our own count too, or an outcome that ends it."""
+
+    answer: Verified | Refused | Literal["closed", "spent", "error"]
+    reservation: str = ""
+
+
+async def attempt(inquiry: Inquiry, kind: Literal["pin", "sms_code"], *, weak: bool = False) -> Tried:
+    """Reserve the attempt at every counter, then ask the service once. The call's own was reserved with its claim.
+
+    The counters are asked in the order account, calling number, whole hotline. A refusal of ours makes no request,
+    takes as long as a recent refusal of the service, and leaves nothing counted but the call's attempt: else attackers
+    would spend the owner's. An outage gives everything back.
+    """
+    session, desk = inquiry.session, inquiry.desk
+    if session.credential is None or inquiry.secret is None or session.public:
+        return Tried("closed")
+    if inquiry.spent:
+        await as_long_as_a_refusal(inquiry, "verification")
+        return Tried("spent")
+    reservation = token_urlsafe(9)
+    try:
+        counters = _counters(inquiry, session.credential, WEAK_COUNTS if weak else 1)
+        reserved = await desk.counters.reserve(counters, reservation)
+    except StoreAway:
+        return Tried("closed")
+    if not isinstance(reserved, Reserved):
+        await as_long_as_a_refusal(inquiry, "verification")
+        return Tried(Refused(locked=False))
+    loop = asyncio.get_running_loop()
+    asked = loop.time()
+    try:
+        async with asyncio.timeout_at(inquiry.until):
+            answer = await desk.accounts.verify(
+                session.credential, kind, inquiry.secret, call_id=inquiry.call, region=inquiry.hotline.region
+            )
+    except (Outage, TimeoutError):
+        give_back(inquiry, reservation)
+        return Tried("error")
+    if isinstance(answer, Refused):
+        await desk.refusal_times.note("verification", loop.time() - asked)
+    return Tried(answer, reservation)
+
+
+def give_back(inquiry: Inquiry, *reservations: str) -> None:
+    """Give attempts back everywhere, with the commit of this turn. Without one they stay counted, and end after a day.
+
+    They are attempts at the number that is keyed now.
+    """
+    credential = inquiry.session.credential
+    if credential is None:
+        return
+    counters = _counters(inquiry, credential, WEAK_COUNTS)
+    for reservation in reservations:
+        inquiry.settles.extend(inquiry.desk.counters.giving_back(counters, reservation))
+
+
+async def as_long_as_a_refusal(inquiry: Inquiry, question: Question) -> None:
+    """Wait as long as the service last took to refuse, at most for as long as this work may take."""
+    recent = await inquiry.desk.refusal_times.recent(question)
+    await asyncio.sleep(max(0.0, min(recent, inquiry.until - asyncio.get_running_loop().time())))
+
+
+def account_of(credential: Credential) -> str:
+    """Name an account for its counters; the counters keep a keyed HMAC of it alone."""
+    return f"{credential.kind}:{credential.number}"
+
+
+def hotline_counter(name: str, limits: Limits, places: int = 1) -> Window:
+    """Give the counter of all failed credentials of a hotline: it tells passwords that are tried at many numbers."""
+    return Window("hotline", name, limits.failed_per_hotline, limits.failed_per_hotline_minutes * 60, places=places)
+
+
+def _counters(inquiry: Inquiry, credential: Credential, hotline_places: int) -> tuple[Window, ...]:
+    limits, account = inquiry.hotline.limits, account_of(credential)
+    calling, _ = inquiry.session.parties
+    number = Window("number", calling, limits.failed_accounts_per_number_an_hour, HOUR_SECONDS, of=account)
+    return (
+        Window("account", account, limits.failed_per_account_a_day, DAY_SECONDS),
+        *((number,) if is_telephone(calling) else ()),
+        hotline_counter(inquiry.session.hotline, limits, hotline_places),
+    )
