@@ -151,8 +151,7 @@ class Counters:
 
     async def confirm_epoch(self) -> None:
         """Vouch for the counts in this store: the operator's word, or the embedded server's first start."""
-        for epoch in EPOCHS:
-            await self._line.ask(self._redis.set(epoch, b"1"))
+        await self._line.ask_all([Command(("SET", epoch, b"1")) for epoch in EPOCHS])
 
     def _places(self, counter: Window) -> list[_Place]:
         names = self._seals.names(f"count {counter.kind}", counter.value)

@@ -403,7 +403,7 @@ async def test_who_waits_while_redis_loses_the_call_goes_on_from_the_token(calle
     await _claim_of_a_dead_worker(redis, caller, claim_s=10)
     waiting = asyncio.create_task(caller.post(here.next, Digits=PASSWORD))
     await asyncio.sleep(0.2)
-    await emptied(redis)
+    await redis.delete(f"ivr:{{{caller.sid}}}")
     told = await waiting
     assert words("identify.ask_number") in told.said
     assert words("main.long") not in told.said
