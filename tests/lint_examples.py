@@ -31,9 +31,7 @@ LOOKUPS: dict[str, Promised] = {
     "gate": Promised(outcomes(verified="", open="", closed=""), proves=frozenset({"verified"})),
     "verify": Promised(outcomes(ok="", refused=""), verifies=True, takes_secret=True, proves=OK),
     "send_code": Promised(outcomes(sent="", enough="")),
-    "verify_code": Promised(
-        outcomes(ok="", must_change="", refused=""), verifies=True, takes_secret=True, proves=OK
-    ),
+    "verify_code": Promised(outcomes(ok="", must_change="", refused=""), verifies=True, takes_secret=True, proves=OK),
     "change_password": Promised(
         outcomes(changed="", weak="", expired=""), takes_secret=True, proves=CHANGED, forgets=EXPIRED
     ),

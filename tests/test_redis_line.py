@@ -21,8 +21,11 @@ Answer = bytes | Literal["hang up", "silence", "drip"]
         ("", "IVR_REDIS_URL is not a Redis URL"),
         ("http://:geheim@host/0", "IVR_REDIS_URL is not a Redis URL"),
         ("redis://:geheim@host:port", "IVR_REDIS_URL is not a Redis URL"),
-        ("redis+sentinel://:geheim@a:1,b:2/main/0", "redis\\+sentinel:// cannot be used yet"),
-        ("redis+cluster://:geheim@a:1,b:2", "redis\\+cluster:// cannot be used yet"),
+        ("redis+sentinel://:geheim@a:1,b:2", "names no service"),
+        ("redis+sentinel://:geheim@a:1,b/main", "each server as host:port"),
+        ("redis+sentinel://:geheim@a:1,b:2/main/x/y", "names no service"),
+        ("redis+cluster://:geheim@a:1,b:65536", "each server as host:port"),
+        ("redis+cluster://:geheim@a:1,b:2/1", "a cluster has database 0 alone"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_told_without_its_password(url: str, sentence: str) -> None:
@@ -150,7 +153,7 @@ async def test_a_step_is_sent_again_where_the_connection_broke_and_once(
 
 
 async def test_an_error_is_an_answer_and_its_connection_is_used_again(server: Server) -> None:
-    server.answers = {b"a": [b"-READONLY no\r\n"], b"b": [b"$1\r\nb\r\n"]}
+    server.answers = {b"a": [b"-ERR no\r\n"], b"b": [b"$1\r\nb\r\n"]}
     async with connect(server.url, connections=1) as redis:
         with pytest.raises(ResponseError):
             await redis.get("a")
