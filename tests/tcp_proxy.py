@@ -101,8 +101,7 @@ class TcpProxy:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            while data := await reader.read(65_536):
-                await self._moves.wait()
+            while data := await self._read(reader):
                 if self.fault == "cut":
                     for one in list(self._writers):
                         one.transport.abort()
@@ -112,10 +111,15 @@ class TcpProxy:
             if writer.can_write_eof():
                 writer.write_eof()
 
+    async def _read(self, reader: asyncio.StreamReader) -> bytes:
+        """Read what comes from one end of a connection, once it may go on; nothing at its end."""
+        data = await reader.read(65_536)
+        await self._moves.wait()
+        return data
+
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            while data := await reader.read(65_536):
-                await self._moves.wait()
+            while data := await self._read(reader):
                 while self.fault == "dripping" and data:
                     writer.write(data[:1])
                     data = data[1:]
