@@ -221,11 +221,12 @@ def account_check(
 def worker(
     fd: Annotated[list[int], typer.Option(help="A listening socket.")],
     life_fd: Annotated[int, typer.Option(help="The pipe that ends with the parent.")],
+    calls_fd: Annotated[int | None, typer.Option(help="A listening socket, from TAKE_CALLS on.")] = None,
 ) -> int:
     """Be one process of ivr serve; only ivr serve calls this."""
     from ivr.commands import serving
 
-    return serving.worker(fd, life_fd)
+    return serving.worker(fd, life_fd, calls_fd)
 
 
 @app.command()

@@ -14,13 +14,13 @@ from typing import Any, Self
 from pydantic import SecretStr
 
 from ivr.counters import Counters
+from ivr.crew import Crew, seats
 from ivr.datafolder import DataFolder, LocalService
 from ivr.embedded import EmbeddedFailed, EmbeddedValkey
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
 from ivr.settings import DEMO_ACCOUNT_SID, Settings, SettingsError
 from ivr.supervisor import Child, StartFailed, keep_up, listen, log, probe, web_url
-from ivr.worker import LEAVE_S
 
 _ACCOUNT_LEAVE_S = 3.0
 _EPOCH_TRIES = 20
@@ -34,7 +34,7 @@ class Service:
     `settings` is complete as soon as the object exists: every stand-in for what nobody set is in its place.
     """
 
-    def __init__(self, settings: Settings, *, host: str, port: int, workers: int) -> None:
+    def __init__(self, settings: Settings, *, host: str, port: int, workers: int, stands_by: bool = True) -> None:
         """Bind the socket and fill in the settings. Raises `SettingsError`; nothing is left behind then."""
         with contextlib.ExitStack() as undo:
             self._listener = undo.enter_context(listen(host, port))
@@ -51,11 +51,11 @@ class Service:
             weaknesses = self.settings.weaknesses()
             if weaknesses:
                 raise SettingsError(*weaknesses)
-            self._probes = [undo.enter_context(listen("127.0.0.1", 0)) for _ in range(workers)]
+            self._probes = [undo.enter_context(listen("127.0.0.1", 0)) for _ in range(seats(workers))]
             undo.pop_all()
         self.missing: tuple[str, ...] = ()
         """What callers cannot have although calls come in, a sentence each, as it was when the service got ready."""
-        self._workers: list[Child] = []
+        self._crew = Crew(workers, self._worker, lambda _: None, stands_by=stands_by)
         self._account: Child | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -90,10 +90,8 @@ class Service:
                 log.info("%s", self._valkey.socket_note)
             await self._confirm_epoch()
             self._watch(keep_up("The embedded Valkey", self._valkey_died, self._restart_valkey))
-        for number in range(len(self._probes)):
-            self._start_worker(number)
-            # What keeps one from starting keeps all from starting: it is said once, by the first.
-            await self._unless_failed(self._workers[number].answered() if number == 0 else asyncio.sleep(0))
+        self._watch(self._crew.keep())
+        await self._unless_failed(self._crew.up())
         await self._unless_failed(self._all_ready())
         # Where nothing is embedded the folder may be of no use: the service then just is not found by `ivr call`.
         with contextlib.suppress(OSError, SettingsError):
@@ -108,7 +106,7 @@ class Service:
         self._folder.retract()
         # The workers have the socket as well: it closes with the last of them, and nobody waits in a dead queue.
         self._listener.close()
-        await asyncio.gather(*(worker.stop(LEAVE_S) for worker in self._workers))
+        await self._crew.stop()
         if self._account is not None:
             await self._account.stop(_ACCOUNT_LEAVE_S)
         for task in self._tasks:
@@ -126,13 +124,17 @@ class Service:
 
     def hurry(self) -> None:
         """End workers and account service at once, without letting them finish."""
-        for child in (*self._workers, *filter(None, [self._account])):
+        for child in (*(hand.child for hand in self._crew.hands), *filter(None, [self._account])):
             child.send(signal.SIGKILL)
 
     def reload(self) -> None:
         """Have the workers read flows and prompts again."""
-        for worker in self._workers:
-            worker.send_when_up(signal.SIGHUP)
+        for hand in self._crew.hands:
+            hand.child.send_when_up(signal.SIGHUP)
+
+    def renew(self) -> None:
+        """Replace the workers one after the other, with the code and the flows of today; calls go on."""
+        self._watch(self._crew.replace())
 
     def where(self) -> LocalService:
         """Return where the service is found, and with whose calls."""
@@ -181,15 +183,13 @@ class Service:
         self._account = Child("The demo account service", arguments, env, fds, sock.getsockname()[1])
         self._watch(self._account.keep())
 
-    def _start_worker(self, number: int) -> None:
-        probed = self._probes[number]
+    def _worker(self, seat: int) -> Child:
+        probed = self._probes[seat]
         fds = (self._listener.fileno(), probed.fileno(), self._life)
-        arguments = ("worker", "--fd", str(fds[0]), "--fd", str(fds[1]), "--life-fd", str(fds[2]))
-        handed = self.settings.changed(worker=number, last_good=Path(self._flows.name) / "last-good")
+        arguments = ("worker", "--calls-fd", str(fds[0]), "--fd", str(fds[1]), "--life-fd", str(fds[2]))
+        handed = self.settings.changed(worker=seat, last_good=Path(self._flows.name) / "last-good")
         env = handed.environment() | {"PROMETHEUS_MULTIPROC_DIR": self._metrics.name}
-        worker = Child(f"Worker {number + 1}", arguments, env, fds, probed.getsockname()[1])
-        self._workers.append(worker)
-        self._watch(worker.keep())
+        return Child(f"Worker {seat + 1}", arguments, env, fds, probed.getsockname()[1])
 
     def _watch(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -219,15 +219,19 @@ class Service:
         if self._account is not None:
             await self._account.answered()
         tell_at = loop.time() + _TELL_WHY_EVERY_S
-        for worker in self._workers:
-            while (answer := await probe(worker.port, "/readyz")) is None or answer.status != 200:
-                if loop.time() > tell_at:
-                    log.warning(
-                        "%s is not ready yet: %s", worker.name, answer.body if answer else "it does not answer."
-                    )
-                    tell_at = loop.time() + _TELL_WHY_EVERY_S
-                await asyncio.sleep(0.05)
-            self.missing = tuple(dict.fromkeys((*self.missing, *json.loads(answer.body)["reasons"])))
+        while True:
+            answers = {worker.name: await probe(worker.port, "/readyz") for worker in self._crew.at_work}
+            ready = [answer for answer in answers.values() if answer is not None and answer.status == 200]
+            if len(ready) == len(answers):
+                break
+            if loop.time() > tell_at:
+                for name, answer in answers.items():
+                    if answer not in ready:
+                        log.warning("%s is not ready yet: %s", name, answer.body if answer else "it does not answer.")
+                tell_at = loop.time() + _TELL_WHY_EVERY_S
+            await asyncio.sleep(0.05)
+        reasons = [reason for answer in ready for reason in json.loads(answer.body)["reasons"]]
+        self.missing = tuple(dict.fromkeys(reasons))
 
     def _valkey_died(self) -> bool:
         return self._valkey is not None and self._valkey.poll() is not None

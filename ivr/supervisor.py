@@ -14,18 +14,18 @@ from ivr.settings import SettingsError
 
 log = logging.getLogger("ivr.serve")
 
-_SHORTEST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
+SHORTEST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
 _STEADY_S = 30.0
-_STARTS_BEFORE_GIVING_UP = 3
-_BACKLOG = 2048
+STARTS_BEFORE_GIVING_UP = 3
+BACKLOG = 2048
 
 _PROBE_DEADLINE_S = 2.0
 _PROBE_EVERY_S = 2.0
 _MISSED_PROBES = 5
 """A worker that answers nothing for so many probes is stuck: it holds calls that the other workers could take."""
 
-_SETTINGS_WRONG = 2
+SETTINGS_WRONG = 2
 """The exit status with which a child says that it cannot start with these settings, having said why itself."""
 
 
@@ -56,7 +56,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
-        sock.listen(_BACKLOG)
+        sock.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         sock.close()
         raise SettingsError(f"Port {port} of {host} cannot be used: {_reason(error)}. Choose another --port.") from None
@@ -118,30 +118,40 @@ class Child:
         """The process id while it runs."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the process was told to leave."""
+        return self._stopping
+
     async def keep(self) -> None:
         """Keep the process running until `stop` is called. Raises `StartFailed` where it never came up."""
-        pause = _SHORTEST_PAUSE_S
+        pause = SHORTEST_PAUSE_S
         starts = 0
         while not self._stopping:
             began = time.monotonic()
             starts += 1
-            status = await self._run_once()
+            status = await self.live()
             if self._stopping:
                 return
             if not self._has_answered.is_set():
-                if status == _SETTINGS_WRONG:
-                    raise StartFailed("", _SETTINGS_WRONG)
-                if starts == _STARTS_BEFORE_GIVING_UP:
-                    raise StartFailed(f"{self.name} could not be started: it {_ending(status)} {starts} times.", 1)
+                if status == SETTINGS_WRONG:
+                    raise StartFailed("", SETTINGS_WRONG)
+                if starts == STARTS_BEFORE_GIVING_UP:
+                    raise StartFailed(f"{self.name} could not be started: it {ending(status)} {starts} times.", 1)
             if time.monotonic() - began > _STEADY_S:
-                pause = _SHORTEST_PAUSE_S
-            log.warning("%s %s; it is started again in %.1f s.", self.name, _ending(status), pause)
+                pause = SHORTEST_PAUSE_S
+            log.warning("%s %s; it is started again in %.1f s.", self.name, ending(status), pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_S)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
 
     async def answered(self) -> None:
         """Wait until the process has answered for the first time."""
         await self._has_answered.wait()
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether the process has ever answered."""
+        return self._has_answered.is_set()
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal, where the process runs."""
@@ -154,10 +164,10 @@ class Child:
         if self._is_up:
             self.send(number)
 
-    async def stop(self, within_s: float) -> None:
+    async def stop(self, within_s: float, asks: signal.Signals = signal.SIGTERM) -> None:
         """Ask the process to leave; end it where it has not left ``within_s`` seconds later."""
         self._stopping = True
-        self.send(signal.SIGTERM)
+        self.send(asks)
         if self._process is None:
             return
         try:
@@ -168,7 +178,8 @@ class Child:
             self.send(signal.SIGKILL)
             await self._process.wait()
 
-    async def _run_once(self) -> int:
+    async def live(self) -> int:
+        """Start the process once and wait until it ends; give its exit status, -N where signal N ended it."""
         try:
             # A process group of its own: Ctrl-C in a terminal reaches the parent alone, which then stops all in order.
             self._process = await asyncio.create_subprocess_exec(
@@ -203,9 +214,9 @@ class Child:
 
 async def keep_up(name: str, died: Callable[[], bool], start: Callable[[], Awaitable[None]]) -> None:
     """Start again, whenever ``died`` tells so, a server that somebody else runs; never gives up."""
-    pause = _SHORTEST_PAUSE_S
+    pause = SHORTEST_PAUSE_S
     while True:
-        await asyncio.sleep(_SHORTEST_PAUSE_S)
+        await asyncio.sleep(SHORTEST_PAUSE_S)
         if not died():
             continue
         log.warning("%s has died and is started again.", name)
@@ -214,16 +225,17 @@ async def keep_up(name: str, died: Callable[[], bool], start: Callable[[], Await
         except Exception as error:  # whatever kept it from starting may pass: the next try is due all the same
             log.warning("%s could not be started (%s); it is tried again in %.1f s.", name, error, pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_S)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
         else:
-            pause = _SHORTEST_PAUSE_S
+            pause = SHORTEST_PAUSE_S
 
 
 def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def _ending(status: int) -> str:
+def ending(status: int) -> str:
+    """Say how a process ended, for the end of a sentence."""
     if status < 0:
         return f"was ended by {signal.Signals(-status).name}"
     return f"ended with status {status}"

@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 
 from ivr.settings import Settings
+from ivr.supervisor import BACKLOG
 
 DRAIN_S = 3.0
 """Seconds for which a worker with real callers still answers, while ``/readyz`` sends the load balancer elsewhere."""
@@ -22,27 +23,39 @@ WORK_S = 12
 LEAVE_S = DRAIN_S + WORK_S + 5
 """Seconds after which the parent ends a child that was asked to leave."""
 
+TAKE_CALLS = signal.SIGUSR1
+"""Tells a worker that stands by to take calls from now on."""
+LEAVE_AT_ONCE = signal.SIGUSR2
+"""Tells a worker whose successor takes the calls already to finish what it has begun and leave, without draining."""
+
 _KEEP_ALIVE_S = 75  # longer than the pause between two turns of a caller, so that the carrier's connection is kept
 
 
 class ChildServer(uvicorn.Server):
     """An HTTP server that drains before it leaves: ``app.state.draining`` is set first, and serving ends later.
 
-    ``life`` is the reading end of a pipe that only the parent can write: its end is the parent's death.
+    ``life`` is the reading end of a pipe that only the parent can write: its end is the parent's death. ``calls`` is a
+    socket on which it begins to accept at `TAKE_CALLS`.
     """
 
-    def __init__(self, config: uvicorn.Config, state: Any, life: int, drain_s: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, state: Any, life: int, drain_s: float, calls: socket.socket | None = None
+    ) -> None:
         super().__init__(config)
         self._state = state
         self._life = life
         self._drain_s = drain_s
         self._leave_at: float | None = None
+        self._calls = calls
+        self._begins: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start serving, and begin to watch for the parent's death."""
         loop = asyncio.get_running_loop()
         loop.add_reader(self._life, self._orphaned)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(TAKE_CALLS, self._begin)
+        loop.add_signal_handler(LEAVE_AT_ONCE, self._leave_at_once)
         _freeze_what_is_built()
         await super().startup(sockets)
 
@@ -60,6 +73,23 @@ class ChildServer(uvicorn.Server):
         if self._leave_at is not None and time.monotonic() >= self._leave_at:
             self.should_exit = True
         return await super().on_tick(counter)
+
+    def _begin(self) -> None:
+        if self._calls is not None and self._begins is None and not self.should_exit:
+            self._begins = asyncio.create_task(self._accept(self._calls))
+
+    async def _accept(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        protocol: Any = self.config.http_protocol_class
+        server = await loop.create_server(
+            lambda: protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state),
+            sock=sock,
+            backlog=BACKLOG,
+        )
+        self.servers.append(server)
+
+    def _leave_at_once(self) -> None:
+        self.should_exit = True
 
     def _orphaned(self) -> None:
         asyncio.get_running_loop().remove_reader(self._life)
@@ -81,11 +111,14 @@ def _freeze_what_is_built() -> None:
     gc.set_threshold(10_000, 20, 50)
 
 
-def serve_app(app: Any, descriptors: Sequence[int], life: int, *, drain_s: float = 0.0) -> None:
+def serve_app(
+    app: Any, descriptors: Sequence[int], life: int, *, drain_s: float = 0.0, calls: int | None = None
+) -> None:
     """Serve ``app`` on inherited listening sockets until told to leave; ends the process with 1 where it cannot start.
 
-    ``app.state.draining`` turns True when the process begins to leave; ``app.state.reload``, where there is one, is
-    called without arguments at SIGHUP and must not block.
+    On the socket ``calls`` it accepts from the signal `TAKE_CALLS` on. ``app.state.draining`` turns True when the
+    process begins to leave; ``app.state.reload``, where there is one, is called without arguments at SIGHUP and must
+    not block.
     """
     app.state.draining = False
     config = uvicorn.Config(
@@ -99,13 +132,15 @@ def serve_app(app: Any, descriptors: Sequence[int], life: int, *, drain_s: float
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=WORK_S,
+        backlog=BACKLOG,
     )
     os.set_blocking(life, False)
-    ChildServer(config, app.state, life, drain_s).run([socket.socket(fileno=number) for number in descriptors])
+    later = None if calls is None else socket.socket(fileno=calls)
+    ChildServer(config, app.state, life, drain_s, later).run([socket.socket(fileno=number) for number in descriptors])
 
 
-def run_worker(descriptors: Sequence[int], life: int, settings: Settings) -> None:
-    """Be a worker: build the application from ``settings`` and serve it."""
+def run_worker(descriptors: Sequence[int], life: int, settings: Settings, *, calls: int | None = None) -> None:
+    """Be a worker: build the application from ``settings`` and serve it; on the socket ``calls`` once it is told to."""
     from ivr.app import create_app
 
-    serve_app(create_app(settings), descriptors, life, drain_s=DRAIN_S if settings.production else 0.0)
+    serve_app(create_app(settings), descriptors, life, drain_s=DRAIN_S if settings.production else 0.0, calls=calls)

@@ -83,7 +83,8 @@ async def _call(settings: Settings, keys: str | None, url: str | None, to: str, 
             return await _dial(phone, found, _token(settings, folder), to, from_)
     with tempfile.TemporaryDirectory(prefix="ivr-") as path:
         echo("No hotline is running here, so one is started just for this call.", err=True)
-        async with Service(_demo(settings, Path(path)), host="127.0.0.1", port=0, workers=1) as service:
+        demo = _demo(settings, Path(path))
+        async with Service(demo, host="127.0.0.1", port=0, workers=1, stands_by=False) as service:
             where = service.where()
             own = DataFolder(Path(path))
             async with _shown_outbox(where.demo_account_url, own.account_token()):

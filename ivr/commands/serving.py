@@ -53,6 +53,9 @@ async def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
 
     # Before anything is there to be left behind.
     _on_signals(leave, lambda: service.reload() if service is not None else None)
+    asyncio.get_running_loop().add_signal_handler(
+        signal.SIGUSR2, lambda: service.renew() if service is not None else None
+    )
     service = Service(settings, host=host, port=port, workers=workers)
     leaving = asyncio.create_task(told_to_leave.wait())
     running = asyncio.create_task(_run(service))
@@ -146,14 +149,14 @@ def _members() -> Table:
     return table
 
 
-def worker(descriptors: Sequence[int], life: int) -> int:
+def worker(descriptors: Sequence[int], life: int, calls: int | None = None) -> int:
     """Be a worker of `ivr serve`, with the settings and sockets that it hands over."""
     settings = Settings.read(env_file=None)
     settle_in(settings)
     from ivr.library import LibraryError
 
     try:
-        run_worker(descriptors, life, settings)
+        run_worker(descriptors, life, settings, calls=calls)
     except LibraryError as error:
         echo(str(error), err=True)
         return 2
