@@ -17,6 +17,9 @@ from ivr.accounts.client import AccountClient
 from ivr.channels.twilio.routes import Gate, page_writer, voice_routes
 from ivr.channels.twilio.twiml import HANG_UP
 from ivr.counters import Counters
+from ivr.crashes.deaths import Deaths, flights_file
+from ivr.crashes.flights import Flights
+from ivr.crashes.quarantine import Quarantine
 from ivr.dropped import DroppedCalls
 from ivr.emergency import LOOK_SECONDS, Emergency
 from ivr.hotline import Deadlines, Hotline
@@ -66,7 +69,7 @@ def _folders(settings: Settings) -> Folders:
 def _first_library(settings: Settings, last_good: LastGood) -> tuple[Library, tuple[Problem, ...]]:
     """Give what is served from the start on: the folders, else what held last in this start, and then the problems."""
     try:
-        library = load_library(settings)
+        library = _folders(settings).read(last_good)
     except LibraryError as error:
         kept = last_good.library()
         if kept is None:
@@ -111,7 +114,7 @@ def create_app(
     emergency.look()
     redis = connect(settings.redis_url, patience=deadlines.store)
     seals = Seals(settings.secrets)
-    metrics = Metrics()
+    metrics = Metrics(settings.worker)
     shelf = Shelf(redis, worker=f"{socket.gethostname()}/{os.getppid()}/{settings.worker}", deadline=deadlines.store)
     versions = LiveVersions(library, shelf, now=now)
     edits = Edits(_folders(settings), last_good, versions, metrics, refused=refused, look_seconds=look_seconds)
@@ -178,7 +181,7 @@ def create_app(
         account_sid=settings.twilio_account_sid,
         auth_tokens=settings.auth_tokens,
     )
-    app.router.routes.extend(voice_routes(hotline, gate, metrics))
+    app.router.routes.extend(voice_routes(hotline, gate, metrics, _quarantine(settings, hotline)))
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -197,6 +200,15 @@ def create_app(
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     return app
+
+
+def _quarantine(settings: Settings, hotline: Hotline) -> Quarantine | None:
+    if settings.crashes is None:
+        return None
+    deaths = Deaths(settings.crashes)
+    hotline.works.known_dead = deaths.of_worker
+    flights = Flights(flights_file(settings.crashes, settings.worker), hotline.works.worker)
+    return Quarantine(flights, deaths, hotline.pages, hotline.stepping)
 
 
 async def _degraded(counters: Counters, accounts: AccountClient) -> list[str]:

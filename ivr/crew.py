@@ -1,6 +1,7 @@
 """The workers of a service: so many at work, one that stands by to step in, replaced one after the other."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,8 +14,11 @@ from ivr.supervisor import (
     StartFailed,
     ending,
     log,
+    probe,
 )
 from ivr.worker import LEAVE_AT_ONCE, LEAVE_S, TAKE_CALLS
+
+_TELL_WHY_EVERY_S = 15.0
 
 
 class Hand(NamedTuple):
@@ -63,6 +67,22 @@ class Crew:
         """Wait until every worker has answered for the first time; `keep` has to run beside it."""
         await self._all_are_up.wait()
 
+    async def ready(self) -> tuple[str, ...]:
+        """Wait until every worker can take calls; give, a sentence each, what callers cannot have although they can."""
+        loop = asyncio.get_running_loop()
+        tell_at = loop.time() + _TELL_WHY_EVERY_S
+        while True:
+            answers = {worker.name: await probe(worker.port, "/readyz") for worker in self.at_work}
+            ready = [answer for answer in answers.values() if answer is not None and answer.status == 200]
+            if len(ready) == len(answers):
+                return tuple(dict.fromkeys(reason for one in ready for reason in json.loads(one.body)["reasons"]))
+            if loop.time() > tell_at:
+                for name, answer in answers.items():
+                    if answer not in ready:
+                        log.warning("%s is not ready yet: %s", name, answer.body if answer else "it does not answer.")
+                tell_at = loop.time() + _TELL_WHY_EVERY_S
+            await asyncio.sleep(0.05)
+
     async def keep(self) -> None:
         """Keep every post filled until `stop`. Raises `StartFailed` where no worker ever came up."""
         try:
@@ -77,10 +97,10 @@ class Crew:
         except* StartFailed as failures:
             raise failures.exceptions[0] from None
 
-    async def replace(self) -> None:
+    async def replace(self) -> bool:
         """Put a new process in the place of every worker, one after the other, each before its predecessor leaves.
 
-        Where a new one does not come up (its code, its flows) those who are at work stay.
+        Where a new one does not come up (its code, its flows) those who are at work stay, and it gives False.
         """
         async with self._replacing:
             log.warning("The workers are replaced, one after the other.")
@@ -92,12 +112,13 @@ class Crew:
                 if not await self._comes_up(new):
                     if not self._stopping:
                         log.warning("The new worker did not come up, so those at work stay as they are.")
-                    return
+                    return False
                 old, self._posts[post] = self._posts[post], new
                 new.child.send(TAKE_CALLS)
                 if old is not None:
                     await _leaves(old)
             log.warning("All workers are new.")
+            return True
 
     async def stop(self) -> None:
         """Ask every worker to leave, and end who does not leave in time."""

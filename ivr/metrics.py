@@ -8,8 +8,9 @@ import os
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.values import MultiProcessValue
 
 from ivr.call import Edge
 
@@ -23,7 +24,11 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 10.0)
 class Metrics:
     """The counters of one worker."""
 
-    def __init__(self) -> None:
+    def __init__(self, seat: int | None = None) -> None:
+        """`seat` is one that no other process has meanwhile: who sits there next counts on in the same files."""
+        if seat is not None and "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            mark_process_dead(seat)  # type: ignore[no-untyped-call]
+            values.ValueClass = MultiProcessValue(lambda: seat)  # type: ignore[no-untyped-call]
         self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
         self._registry = registry = CollectorRegistry()
         self._edges = Counter(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from ivr.call import Session, Turn, Utterance, Wait
+from ivr.call import End, Session, Turn, Utterance, Wait
 from ivr.flow import AgentGroup
 from ivr.seals import Position, Seals, position_of
 
@@ -65,9 +65,13 @@ class Pages:
         """Write what is said while work goes on, and come back for its reply: made from where the call stood before."""
         return self._go_to("poll", call, position_of(before), say)
 
-    def on(self, call: Call, position: Position) -> bytes:
-        """Send the call on to a turn without a word."""
-        return self._go_to("turn", call, position, ())
+    def on(self, call: Call, position: Position, say: tuple[Utterance, ...] = ()) -> bytes:
+        """Send the call on to a turn, without a word unless there is something to say."""
+        return self._go_to("turn", call, position, say)
+
+    def last(self, say: tuple[Utterance, ...]) -> bytes:
+        """Say something and hang up."""
+        return self._write(Page(Turn(say, End()), "", "turn"))
 
     def opened(self, kinds: tuple[str, ...], call: Call, token: str) -> Position | None:
         """Open a token of this call and of one of the kinds; None for anything else."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -14,17 +13,17 @@ from typing import Any, Self
 from pydantic import SecretStr
 
 from ivr.counters import Counters
+from ivr.crashes.deaths import crashed
 from ivr.crew import Crew, seats
 from ivr.datafolder import DataFolder, LocalService
 from ivr.embedded import EmbeddedFailed, EmbeddedValkey
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
 from ivr.settings import DEMO_ACCOUNT_SID, Settings, SettingsError
-from ivr.supervisor import Child, StartFailed, keep_up, listen, log, probe, web_url
+from ivr.supervisor import Child, StartFailed, keep_up, listen, log, web_url
 
 _ACCOUNT_LEAVE_S = 3.0
 _EPOCH_TRIES = 20
-_TELL_WHY_EVERY_S = 15.0
 _DATABASE_OPENS_S = 5.0
 
 
@@ -55,14 +54,14 @@ class Service:
             undo.pop_all()
         self.missing: tuple[str, ...] = ()
         """What callers cannot have although calls come in, a sentence each, as it was when the service got ready."""
-        self._crew = Crew(workers, self._worker, lambda _: None, stands_by=stands_by)
+        self._crew = Crew(workers, self._worker, self._worker_died, stands_by=stands_by)
         self._account: Child | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._life, self._life_end = os.pipe()
-        # Where the workers write what they count, so that each can tell the sum; it begins anew with the service.
-        self._metrics = tempfile.TemporaryDirectory(prefix="ivr-metrics-")
-        self._flows = tempfile.TemporaryDirectory(prefix="ivr-flows-")
+        # What the workers of this start share: what they count, the flow version that held last, who died of what.
+        self._shared = tempfile.TemporaryDirectory(prefix="ivr-shared-")
+        self._generation = 0
 
     async def __aenter__(self) -> Self:
         try:
@@ -118,8 +117,7 @@ class Service:
             sock.close()
         for end in (self._life, self._life_end):
             os.close(end)
-        self._metrics.cleanup()
-        self._flows.cleanup()
+        self._shared.cleanup()
         self._folder.unlock()
 
     def hurry(self) -> None:
@@ -134,7 +132,13 @@ class Service:
 
     def renew(self) -> None:
         """Replace the workers one after the other, with the code and the flows of today; calls go on."""
-        self._watch(self._crew.replace())
+        self._watch(self._renew())
+
+    async def _renew(self) -> None:
+        # New code has to check the flows itself, whatever the old code made of them.
+        self._generation += 1
+        if not await self._crew.replace():
+            self._generation -= 1
 
     def where(self) -> LocalService:
         """Return where the service is found, and with whose calls."""
@@ -187,9 +191,14 @@ class Service:
         probed = self._probes[seat]
         fds = (self._listener.fileno(), probed.fileno(), self._life)
         arguments = ("worker", "--calls-fd", str(fds[0]), "--fd", str(fds[1]), "--life-fd", str(fds[2]))
-        handed = self.settings.changed(worker=seat, last_good=Path(self._flows.name) / "last-good")
-        env = handed.environment() | {"PROMETHEUS_MULTIPROC_DIR": self._metrics.name}
+        shared = Path(self._shared.name)
+        last_good = shared / f"last-good-{self._generation}"
+        handed = self.settings.changed(worker=seat, last_good=last_good, crashes=shared)
+        env = handed.environment() | {"PROMETHEUS_MULTIPROC_DIR": self._shared.name}
         return Child(f"Worker {seat + 1}", arguments, env, fds, probed.getsockname()[1])
+
+    def _worker_died(self, seat: int) -> None:
+        crashed(Path(self._shared.name), seat)
 
     def _watch(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -215,23 +224,9 @@ class Service:
             task.cancel()
 
     async def _all_ready(self) -> None:
-        loop = asyncio.get_running_loop()
         if self._account is not None:
             await self._account.answered()
-        tell_at = loop.time() + _TELL_WHY_EVERY_S
-        while True:
-            answers = {worker.name: await probe(worker.port, "/readyz") for worker in self._crew.at_work}
-            ready = [answer for answer in answers.values() if answer is not None and answer.status == 200]
-            if len(ready) == len(answers):
-                break
-            if loop.time() > tell_at:
-                for name, answer in answers.items():
-                    if answer not in ready:
-                        log.warning("%s is not ready yet: %s", name, answer.body if answer else "it does not answer.")
-                tell_at = loop.time() + _TELL_WHY_EVERY_S
-            await asyncio.sleep(0.05)
-        reasons = [reason for answer in ready for reason in json.loads(answer.body)["reasons"]]
-        self.missing = tuple(dict.fromkeys(reasons))
+        self.missing = await self._crew.ready()
 
     def _valkey_died(self) -> bool:
         return self._valkey is not None and self._valkey.poll() is not None

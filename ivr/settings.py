@@ -20,7 +20,7 @@ from ivr import urls
 T = TypeVar("T")
 
 PREFIX = "IVR_"
-INTERNAL = frozenset({"last_good", "stand_ins", "worker"})
+INTERNAL = frozenset({"crashes", "last_good", "stand_ins", "worker"})
 """Fields that only the parent process hands to its children; no operator sets them."""
 
 DEMO_ACCOUNT_SID = "AC" + "12333".rjust(32, "0")
@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     """Names of the settings that nobody set and the parent process filled in."""
     worker: int = 0
     """Which of the workers this process is, from 0."""
+    crashes: Path | None = None
+    """The folder in which the workers of one start and their parent tell each other what died in the middle of what."""
     last_good: Path | None = None
     """The file in which the workers of one start share the last version of flows and prompts that held."""
 

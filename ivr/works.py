@@ -1,21 +1,26 @@
 """The work that goes on in this process for calls: begun under a claim, waited for by whoever needs its reply."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from traceback import extract_tb
 from typing import Any
 
+from ivr.crashes.flights import hold
 from ivr.store import Claim
 
 
 class Works:
-    """Works by the ids of their claims. `worker` is this process's name, its own in every life of every process."""
+    """Works by the ids of their claims. `worker` is this process's name, its own in every life of every process.
+
+    `known_dead` tells of a worker's name whether that process is dead for certain: nobody waits for its claims.
+    """
 
     def __init__(self, worker: str) -> None:
         self.worker = f"{worker}-{token_hex(4)}"
+        self.known_dead: Callable[[str], bool] = lambda _: False
         self._works: dict[str, asyncio.Task[bytes] | None] = {}
 
     @contextmanager
@@ -33,6 +38,7 @@ class Works:
         """Start the work of a claim; it goes on whether or not anybody waits for it."""
         task = asyncio.create_task(work)
         self._works[claim] = task
+        hold(task)
         task.add_done_callback(lambda _: self._works.pop(claim, None))
         return task
 
@@ -42,7 +48,8 @@ class Works:
 
     def live(self, claim: Claim) -> bool:
         """Tell whether work on a claim can still be going on; of its own claims a process knows it for certain."""
-        return claim.id in self._works or (claim.live and claim.worker != self.worker)
+        elsewhere = claim.live and claim.worker != self.worker and not self.known_dead(claim.worker)
+        return claim.id in self._works or elsewhere
 
     async def drain(self, seconds: float) -> None:
         """Let what is going on come to its end."""

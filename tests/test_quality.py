@@ -18,7 +18,7 @@ FLOORS = [
     "refusal_times store yamlfile",
     "attempts codes emergency engine entries identity inquiry library lookups newpassword parts policy records texting "
     "walk",
-    "draw hotline lint pages shedding public_mode schemas stepping versions works",
+    "crashes draw hotline lint pages shedding public_mode schemas stepping versions works",
     "carrier channels",
     "app commands crew serve supervisor worker __main__",
 ]

@@ -6,12 +6,25 @@ from pathlib import Path
 
 import msgspec
 
-from ivr.crashes.flights import Left, Webhook
+from ivr.crashes.flights import Left, Webhook, left_behind
 
 MOST = 4096
 """Calls, and names of workers, that are remembered; the oldest are forgotten first."""
 
 NAME = "deaths"
+
+
+def flights_file(folder: Path, seat: int) -> Path:
+    """Say in which file the worker of a seat marks what it is in the middle of."""
+    return folder / f"flights-{seat}"
+
+
+def crashed(folder: Path, seat: int) -> None:
+    """Tell all workers what the one of a seat left behind, now that it is dead for certain."""
+    file = flights_file(folder, seat)
+    if (left := left_behind(file)) is not None:
+        tell(folder, left)
+        file.unlink()
 
 
 def tell(folder: Path, left: Left) -> None:

@@ -1,16 +1,16 @@
-"""Webhooks that have killed workers: after two deaths at one place of a call, what is keyed there is not tried again."""
+"""Webhooks that have killed workers: after two deaths at one place of a call, what comes there is not tried again."""
 
 import logging
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
-from ivr.call import End, Turn
+from ivr.call import Utterance
 from ivr.crashes.deaths import Deaths
 from ivr.crashes.flights import Flights, Webhook
 from ivr.pages import Call, Pages
 from ivr.prompts import speak
-from ivr.seals import Position, position_of
+from ivr.seals import Position, position_of, session_from
 from ivr.stepping import Stepping
 
 DEATHS = 2
@@ -67,3 +67,7 @@ class Quarantine:
         if position is not None and not position.stack:
             return self._pages.last((*sorry, *self._said(here, "goodbye")))
         return self._pages.on(call, replace(here, turn=here.turn + 1, stack=()), sorry)
+
+    def _said(self, here: Position, prompt: str) -> tuple[Utterance, ...]:
+        library = self._stepping.library_of(session_from(here))
+        return speak(library.catalogs, prompt, {}, here.lang, slow=here.slow)

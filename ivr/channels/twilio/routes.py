@@ -16,6 +16,7 @@ from ivr.channels.twilio.form import LARGEST_BODY, Form, read_event, read_form, 
 from ivr.channels.twilio.signature import holds
 from ivr.channels.twilio.strays import stray_pairs
 from ivr.channels.twilio.twiml import HANG_UP, write
+from ivr.crashes.quarantine import Quarantine
 from ivr.hotline import Call, Hotline, Page
 from ivr.metrics import Metrics
 from ivr.pages import AnotherCall
@@ -87,8 +88,10 @@ async def _body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics) -> list[Route]:
+def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics, quarantine: Quarantine | None = None) -> list[Route]:
     """Build the routes of the voice webhooks. They answer 200 with TwiML, or 403 where the carrier did not sign.
+
+    `quarantine` answers those that have killed workers before.
 
     They are plain routes, for the application's own list: nothing in a webhook is for FastAPI to validate, and what it
     would do around each one (parameters, exit stacks, an included router) costs as much as a trip to Redis.
@@ -113,7 +116,12 @@ def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics) -> list[Route]:
             if form.completed:
                 await hotline.ended(_call(form, sid))
                 return "ended", _twiml(HANG_UP)
-            return "answer", _twiml(await make(form, _call(form, sid)))
+            call = _call(form, sid)
+            if quarantine is None:
+                return "answer", _twiml(await make(form, call))
+            path = request.scope["path"].removeprefix("/twilio/")
+            got, document = await quarantine.answer(call, path, lambda: make(form, call))
+            return got, _twiml(document)
         except AnotherCall:
             log.warning("A webhook names a call of other parties: it is told nothing, and changes nothing.")
             return "stranger", _twiml(_sorry(hotline))
