@@ -39,6 +39,7 @@ class UnderTest:
     accounts: ScriptedAccounts
     clock: Clock = field(default_factory=Clock)
     breakers: list[Breaker] = field(default_factory=list)
+    crashes: Path | None = None
 
     def carrier(self, *, strict: bool = True, agent: str = "answered", fallback: bool = True) -> Carrier:
         """Give a carrier that signs for this service and asks its workers in turn."""
@@ -63,6 +64,7 @@ def serving(
     deadlines: Deadlines | None = None,
     patience: float = 2.0,
     accounts_through: Callable[[str], str] = lambda url: url,
+    crashes: Path | None = None,
 ) -> Iterator[UnderTest]:
     """Serve the application, as so many workers, on a Redis whose counters are confirmed already.
 
@@ -79,6 +81,7 @@ def serving(
             data_dir=data_dir,
             public_url="http://hotline.test",
             refusal_step=refusal_step,
+            crashes=crashes,
         )
         settings = Settings.model_validate(
             settings.model_dump()
@@ -96,7 +99,8 @@ def serving(
                     breaker.answered()
 
             accounts.on_script = forgiven
-            yield UnderTest([one.url for one in served], settings.public_url, redis_url, accounts, clock, breakers)
+            urls = [one.url for one in served]
+            yield UnderTest(urls, settings.public_url, redis_url, accounts, clock, breakers, crashes)
         finally:
             for one in served:
                 one.__exit__(None, None, None)
