@@ -220,11 +220,14 @@ async def test_an_input_that_kills_workers_kills_two_and_no_more(poison: Poison,
             call = await carrier.dial()
             await call.press("1")
             await call.press(NUMBER + "#")
-            for deaths in (1, 2):
-                # The carrier sends the webhook again, and another worker tells what has become of it.
-                assert words("trouble.retry") in said(await call.press(PASSWORD))
-                assert len(set(poison.killed)) == deaths
-            assert words("trouble.sorry") + words("main.long") in said(await call.press(PASSWORD))
+            # The carrier sends the webhook again, and another worker tells what has become of it.
+            assert words("trouble.retry") in said(await call.press(PASSWORD))
+            assert len(set(poison.killed)) == 1
+            heard = said(await call.press(PASSWORD))
+            assert len(set(poison.killed)) == 2
+            # Whether its second try is in quarantine already depends on who is faster, the carrier or the parent.
+            heard = said(await call.press(PASSWORD)) if words("trouble.retry") in heard else heard
+            assert words("trouble.sorry") + words("main.long") in heard
             await call.press("1")
             await call.press(NUMBER + "#")
             assert words("trouble.sorry") in said(await call.press(PASSWORD))
