@@ -72,7 +72,7 @@ class Serving:
         return (self.folder / "err").read_text()
 
     def ready(self) -> "Serving":
-        until(lambda: READY in self.out or self.process.poll() is not None)
+        until(lambda: READY in self.out or self.process.poll() is not None, seconds=90)
         assert READY in self.out, self.err
         return self
 
