@@ -176,10 +176,10 @@ class Edits:
         current = self._live.current.version
         self.refused = tuple(problems)
         self._metrics.serves(current, len(problems))
-        more = f"\n… and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
+        told = [" ".join(str(problem).split()) for problem in problems[:_TOLD]]
+        more = [f"… and {len(problems) - _TOLD} more."] if len(problems) > _TOLD else []
         log.error(
-            "The flow files are not served, version %s stays in force. `ivr check` tells why:\n%s%s",
+            "The flow files are not served, version %s stays in force. `ivr check` tells why: %s",
             current,
-            "\n".join(str(problem) for problem in problems[:_TOLD]),
-            more,
+            " ".join(told + more),
         )
