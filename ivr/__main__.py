@@ -168,6 +168,20 @@ def schemas(
     return schema_writing.show_or_write(folder, write=write)
 
 
+@app.command()
+def flows(
+    form: Annotated[str, typer.Option("--format", help="table or json.", metavar="FORMAT")] = "table",
+) -> int:
+    """List the versions of flows and prompts: which is current, and the calls that are still on each.
+
+    They are those of the store at IVR_REDIS_URL, else of the service on this data folder. Every call is looked at, for
+    a minute at most.
+    """
+    from ivr.commands import flow_listing
+
+    return flow_listing.list_flows(form)
+
+
 @counters.command("confirm")
 def counters_confirm() -> int:
     """Confirm that the store at IVR_REDIS_URL may count, after it has lost what it had counted.

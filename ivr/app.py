@@ -159,7 +159,7 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await accounts.open()
-        await versions.serve(library)
+        await versions.serve(versions.current)
         tended = (emergency.watch(), edits.watch(), versions.look_after_them(), accounts.watch())
         watching = [asyncio.create_task(one) for one in tended]
         app.state.started = True

@@ -153,9 +153,13 @@ class Turn(NamedTuple):
 
 
 # --- what is kept of a call between turns ---------------------------------------------------------------------------
+#
+# Workers of two releases open each other's sessions, so fields go by their names: one that is added has a default, and
+# is not written while it has it. A session that says more than its reader knows does not open: `SESSION_FORM` of
+# `ivr.seals` has the rest.
 
 
-class Said(Struct, frozen=True, array_like=True):
+class Said(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A prompt as it was spoken, with its facts, so that it can be given again in any language and pace.
 
     `lead` marks what key 9 repeats before the node's own prompt (an answer); the rest is repeated only after a
@@ -168,7 +172,7 @@ class Said(Struct, frozen=True, array_like=True):
     personal: bool = False
 
 
-class Member(Struct, frozen=True, array_like=True):
+class Member(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A verified member: an opaque reference and how long it may be used. Instants are milliseconds since 1970."""
 
     ref: str
@@ -178,14 +182,14 @@ class Member(Struct, frozen=True, array_like=True):
     region: str | None = None
 
 
-class Credential(Struct, frozen=True, array_like=True):
+class Credential(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A number that identifies an account: an ID card (18 characters) or a social security card number."""
 
     kind: CredentialKind
     number: str
 
 
-class Session(Struct, frozen=True, array_like=True):
+class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """All that a call remembers between two turns; it is sealed before it is stored. Instants are ms since 1970.
 
     `asked` is the service that was chosen last in the main menu, `answered` whether it was given. `parties` are the

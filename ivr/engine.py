@@ -37,6 +37,9 @@ PHRASES = (
 VERIFIED_IDLE_MS = 5 * 60_000
 """A verification ends after five minutes without a key."""
 
+JUMP_MS, LONG_TURN_MS = 3600_000, 5 * 60_000
+"""No turn takes an hour: that was the clock's jump, not the caller's time. It counts as a long turn, and no more."""
+
 LONG_ENTRY_MS = 60_000
 """Whoever takes longer to key a number or a password is in slow mode from then on."""
 
@@ -105,6 +108,7 @@ def _input(walk: Walk, event: Input) -> Turn:
     _end_old_verification(walk)
     session, limits = walk.session, walk.hotline.limits
     elapsed = max(0, walk.now - session.last_at)
+    elapsed = elapsed if elapsed < JUMP_MS else LONG_TURN_MS
     walk.change(key_turns=session.key_turns + 1, key_ms=session.key_ms + elapsed, last_at=walk.now)
     if session.over_limit:
         return walk.end(("goodbye",))

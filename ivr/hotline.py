@@ -91,6 +91,8 @@ class Hotline:
         kept = await self._load(call)
         if isinstance(kept, Ended):
             return self._over(kept, _turn_of(position))
+        if position is None and kept is not None and kept.awaits(token):
+            position = position_of(kept.session)  # handed out by another release: the session tells where it leads
         if position is None:
             return await self._stand(call, kept, arrived)
         if kept is None or position.turn > kept.turn + 1:

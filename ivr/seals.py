@@ -25,16 +25,36 @@ COMPRESS_ABOVE = 600
 PLAIN, DEFLATED = b"\x01", b"\x02"
 """First byte of a sealed value: the version of the form, and whether it is compressed. Authenticated with the rest."""
 
+SESSION_FORM, POSITION_FORM = 1, 1
+"""The forms of sessions and of positions, sealed with each: what has another form does not open.
+
+A field that is added, with a default, needs no new form: who does not know it, or finds it missing, opens what has its
+default, and does not open what would only be a guess. Neither is opened what has a field that was taken away. A field
+that comes to mean something else, or another default, gets a new name; what is left needs a new form. One release
+raises one of the two at most: a call whose session does not open goes on from its token, one whose token does not open
+from its session.
+"""
+
 _HEADER = 1 + 4
 _NONCE = 12
 _TAG = 16
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class Position(Struct, frozen=True, array_like=True):
+class Position(
+    Struct,
+    frozen=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    rename={
+        "turn": "n", "version": "v", "stack": "s", "lang": "l", "slow": "p", "silences": "q", "wrongs": "w",
+        "failed": "f", "key_turns": "k", "key_ms": "m", "hotline": "h", "started": "t",
+    },
+):  # fmt: skip
     """Where a call stands, as its next URL tells it: nothing personal, no facts, never "verified".
 
-    ``turn`` is the turn that the URL is for, one after the turn that handed it out; ``started`` is ms since 1970.
+    ``turn`` is the turn that the URL is for, one after the turn that handed it out; ``started`` is ms since 1970. The
+    fields go by their names as those of a session do, but by short ones.
     """
 
     turn: int
@@ -111,7 +131,9 @@ class Seals:
 
     def seal_token(self, kind: str, call: str, position: Position) -> str:
         """Seal a position for a URL (base64url). The same position always gives the same token (AES-SIV)."""
-        sealed = self._keys[0].token.encrypt(msgspec.msgpack.encode(position), _bound("token", kind, call))
+        sealed = self._keys[0].token.encrypt(
+            msgspec.msgpack.encode(position), _bound(f"token {POSITION_FORM}", kind, call)
+        )
         return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
 
     def open_token(self, kind: str, call: str, token: str) -> Position | None:
@@ -121,10 +143,24 @@ class Seals:
             return None
         for keys in self._keys:
             try:
-                return msgspec.msgpack.decode(keys.token.decrypt(sealed, _bound("token", kind, call)), type=Position)
+                return msgspec.msgpack.decode(
+                    keys.token.decrypt(sealed, _bound(f"token {POSITION_FORM}", kind, call)), type=Position
+                )
             except (InvalidTag, msgspec.MsgspecError):
                 continue
         return None
+
+    def seal_session(self, session: Session, *, call: str) -> bytes:
+        """Seal the session of a call for the store."""
+        return self.seal(b"%d\0%b" % (SESSION_FORM, msgspec.msgpack.encode(session)), call=call, what="session")
+
+    def open_session(self, sealed: bytes, *, call: str) -> Session | None:
+        """Open a session of this call; None where it is none, or one of another release that would only be guessed."""
+        form, _, data = (self.open(sealed, call=call, what="session") or b"").partition(b"\0")
+        try:
+            return msgspec.msgpack.decode(data, type=Session) if form == b"%d" % SESSION_FORM else None
+        except msgspec.MsgspecError:
+            return None
 
     def seal(self, data: bytes, *, call: str, what: str) -> bytes:
         """Seal a value of a call for the store (AES-GCM, random nonce)."""

@@ -107,8 +107,9 @@ class Stepping:
         return session if kept is None else replace(session, owes=kept.owes, codes=kept.codes, texted=kept.texted)
 
     async def too_old(self, position: Position) -> bool:
-        """Tell whether a token's call began so long ago that it must be over."""
-        return self.desk.now() - position.started >= TOO_OLD_MS and not await self.with_a_human(position)
+        """Tell whether a token's call must be over: it began long ago, or long from now if the clock was put back."""
+        age = abs(self.desk.now() - position.started)
+        return age >= TOO_OLD_MS and not await self.with_a_human(position)
 
     async def with_a_human(self, position: Position) -> bool:
         """Tell whether a call waits for or speaks with an agent: such a call may last longer than any other."""

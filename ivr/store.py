@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
@@ -142,7 +141,7 @@ class CallStore:
         seen = await self._seen(call)
         if seen.ended:
             return Ended(_number(seen.turn), self._open(call, "reply", seen.reply))
-        session = self._session(call, seen.session)
+        session = None if seen.session is None else self._seals.open_session(seen.session, call=call)
         if session is not None and seen.turn == b"%d" % session.turn:
             return Kept(
                 turn=session.turn,
@@ -193,7 +192,7 @@ class CallStore:
                 claim or "",
                 session.turn,
                 b"" if awaited_token is None or ends else _digest(awaited_token),
-                b"" if ends else self._sealed(call, session),
+                b"" if ends else self._seals.seal_session(session, call=call),
                 self._seals.seal(reply, call=call, what="reply"),
                 session.failed,
                 int(give_back_failed),
@@ -237,7 +236,7 @@ class CallStore:
                     limit_failed,
                     session.failed,
                     session.turn,
-                    self._sealed(call, session) if expected is None else b"",
+                    self._seals.seal_session(session, call=call) if expected is None else b"",
                     max(round(ttl_s * 1000), 2 * self._claim_ms),  # a call must outlive the claim on it
                 ],
             ),
@@ -257,18 +256,6 @@ class CallStore:
 
     async def _seen(self, call: str) -> "_Seen":
         return _Seen(*await self._line.ask(self._look(keys=_keys(call))))
-
-    def _sealed(self, call: str, session: Session) -> bytes:
-        return self._seals.seal(msgspec.msgpack.encode(session), call=call, what="session")
-
-    def _session(self, call: str, sealed: bytes | None) -> Session | None:
-        data = self._open(call, "session", sealed)
-        if data is None:
-            return None
-        try:
-            return msgspec.msgpack.decode(data, type=Session)
-        except msgspec.MsgspecError:
-            return None
 
     def _open(self, call: str, what: str, sealed: bytes | None) -> bytes | None:
         return None if sealed is None else self._seals.open(sealed, call=call, what=what)

@@ -1,22 +1,28 @@
 """Flow and prompt files that change while calls come in: each call stays on its version, no edit breaks the service."""
 
 import asyncio
+import json
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import pytest_asyncio
+from hotline_under_test import SECRET_KEY
 from redis.asyncio import Redis
 from small_hotline import AGENT_AWAY, FILES, HALL, MENU, RETRY, WAIT, Files, Small, serving_small
-from tampering import emptied, everything, kept_of, token_at
+from tampering import SEALS, emptied, everything, kept_of, token_at
 
+from ivr.__main__ import run
 from ivr.embedded import EmbeddedValkey
 from ivr.library import Library, build
 from ivr.metrics import Metrics
 from ivr.redis_line import StoreAway, connect
+from ivr.versions.census import census
 from ivr.versions.editing import Edits, Folders, LastGood, Look
 from ivr.versions.live import MOST, LiveVersions, StillComing
 from ivr.versions.shelf import KEEP_S, Shelf, pack, unpack, version_key
@@ -293,6 +299,101 @@ async def test_an_agent_is_not_rung_again_for_a_call_of_an_older_version(small: 
         assert (await old.go(answer.next, DialCallStatus="busy")).said.startswith(AGENT_AWAY)
 
 
+# --- workers of two releases -----------------------------------------------------------------------------------------
+
+
+async def test_a_token_of_another_release_leads_where_the_session_stands(
+    small: Small, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with small.calling() as caller:
+        await caller.rings()
+        await caller.keys("1")
+        monkeypatch.setattr("ivr.seals.POSITION_FORM", 2)
+        assert (await caller.keys("1")).said.startswith(HALL)
+        assert await caller.again(2, at_once=False) == [caller.here.body if caller.here else b""] * 2
+        assert (await kept_of(redis, caller.sid)).turn == 2
+        assert (await caller.keys("1")).said.startswith(HALL)
+
+
+async def test_a_session_of_another_release_is_lost_and_its_call_goes_on_from_the_token(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with small.calling() as caller:
+        await caller.rings()
+        await caller.keys("1")
+        monkeypatch.setattr("ivr.seals.SESSION_FORM", 2)
+        assert (await caller.keys("1")).said.startswith(HALL)
+        monkeypatch.setattr("ivr.seals.SESSION_FORM", 1)
+        assert (await caller.keys("*")).said == MENU
+
+
+# --- what an operator sees -------------------------------------------------------------------------------------------
+
+
+def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = run(["flows", *arguments])
+    told = capsys.readouterr()
+    return status, told.out, told.err
+
+
+async def test_the_versions_are_listed_with_the_calls_that_are_on_them(
+    small: Small, redis: Redis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IVR_REDIS_URL", small.under_test.redis_url)
+    monkeypatch.setenv("IVR_SECRET_KEY", SECRET_KEY)
+    first = small.files.version
+    async with small.calling() as one, small.calling() as other, small.calling() as new, small.calling() as over:
+        for caller in (one, other, over):
+            await caller.rings()
+        await over.carrier.post("/twilio/status", over.form(CallStatus="completed"))
+        second = edited(small)
+        await served(small, second)
+        await new.rings()
+        await redis.hset("ivr:{CAforeign}", mapping={"n": 1, "s": b"of another secret"})
+        status, out, err = await asyncio.to_thread(listed, capsys, "--format", "json")
+        rows = {row.pop("version"): row for row in map(json.loads, out.splitlines())}
+        assert rows.keys() == {first, second}
+        assert all(datetime.fromisoformat(row.pop("came")).tzinfo for row in rows.values())
+        # Both workers of this test are of one process and have one name.
+        assert rows[first] == {"workers": 0, "calls": 2, "current": False}
+        assert rows[second] == {"workers": 1, "calls": 1, "current": True}
+        assert (status, err) == (0, "1 calls could not be opened: of another secret or another release.\n")
+        await redis.delete(version_key(first))
+        _, out, _ = await asyncio.to_thread(listed, capsys)
+        assert re.search(rf"{second} +2\d{{3}}-\d\d-\d\d \d\d:\d\d:\d\d +on 1 worker +1", out)
+        assert re.search(rf"{first} +not there any more +2", out)
+
+
+async def test_a_listing_that_takes_too_long_tells_what_it_found(small: Small, redis: Redis) -> None:
+    assert not (await census(redis, SEALS, within_s=0)).whole
+    assert (await census(redis, SEALS)).whole
+
+
+@pytest.mark.parametrize(
+    ("arguments", "store", "status", "says"),
+    [
+        (("--format", "xml"), "redis://127.0.0.1:1", 2, "--format xml: expected table, json."),
+        ((), "redis://127.0.0.1:1", 1, "The store at redis://127.0.0.1:1 could not be read: Redis"),
+        ((), "", 2, "no service has run on the data folder"),
+    ],
+)
+def test_a_listing_of_nothing_is_told_in_a_sentence(
+    arguments: tuple[str, ...],
+    store: str,
+    status: int,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("IVR_REDIS_URL", store)
+    monkeypatch.setenv("IVR_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("IVR_SECRET_KEY", SECRET_KEY if store else "")
+    assert listed(capsys, *arguments)[:2] == (status, "")
+    assert run(["flows", *arguments]) == status
+    assert says in capsys.readouterr().err
+
+
 # --- one worker's versions -------------------------------------------------------------------------------------------
 
 
@@ -401,7 +502,7 @@ async def test_only_so_many_stay_in_memory_and_the_others_come_back(shelf: Shelf
     assert [live.of(one.version) is None for one in libraries[:4]] == [True, True, True, False]
     found = await live.find(libraries[1].version)
     assert found is not None
-    assert live.current is libraries[-1]
+    assert live.current.version == libraries[-1].version
 
 
 async def test_a_store_that_is_away_is_no_word_on_a_version() -> None:

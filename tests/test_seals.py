@@ -99,14 +99,61 @@ def _sealed_with_hotline(name: str) -> str:
     return SEALS.seal_token("turn", CALL, msgspec.structs.replace(POSITION, hotline=name))
 
 
-def test_a_token_of_another_shape_opens_as_nothing() -> None:
-    class Other(Position, frozen=True, array_like=True, kw_only=True):
-        more: int
+class LongerPosition(Position, frozen=True, kw_only=True):
+    """What a later release may tell in its URLs."""
 
-    longer = Other(*msgspec.structs.astuple(POSITION), more=1)
-    assert SEALS.open_token("turn", CALL, SEALS.seal_token("turn", CALL, longer)) == POSITION
+    more: int = 0
+
+
+class LongerSession(Session, frozen=True, kw_only=True):
+    """What a later release may remember."""
+
+    more: int = 0
+
+
+def without(data: bytes, name: str) -> bytes:
+    """Give what a release would have written that has no such field yet."""
+    fields = msgspec.msgpack.decode(data)
+    del fields[name]
+    return msgspec.msgpack.encode(fields)
+
+
+def test_a_token_of_another_release_opens_rightly_or_as_nothing() -> None:
+    same, more = (LongerPosition(*msgspec.structs.astuple(POSITION), more=more) for more in (0, 1))
+    assert SEALS.open_token("turn", CALL, SEALS.seal_token("turn", CALL, same)) == POSITION
+    assert SEALS.open_token("turn", CALL, SEALS.seal_token("turn", CALL, more)) is None
     wrong = msgspec.structs.replace(POSITION, turn="eight")
     assert SEALS.open_token("turn", CALL, SEALS.seal_token("turn", CALL, wrong)) is None
+
+
+def test_a_session_of_a_newer_release_opens_rightly_or_as_nothing() -> None:
+    same, more = (LongerSession(*msgspec.structs.astuple(KNOWING), more=more) for more in (0, 1))
+    assert SEALS.open_session(SEALS.seal_session(same, call=CALL), call=CALL) == KNOWING
+    assert SEALS.open_session(SEALS.seal_session(more, call=CALL), call=CALL) is None
+
+
+def test_a_session_of_an_older_release_has_the_defaults_of_what_it_lacks() -> None:
+    def older(*names: str) -> Session | None:
+        data = msgspec.msgpack.encode(KNOWING)
+        for name in names:
+            data = without(data, name)
+        return SEALS.open_session(SEALS.seal(b"1\0" + data, call=CALL, what="session"), call=CALL)
+
+    assert older() == KNOWING
+    assert older("said", "old_form") == msgspec.structs.replace(KNOWING, said=(), old_form="")
+    assert older("version") is None
+
+
+@pytest.mark.parametrize("form", [b"", b"0", b"2", b"01", b"one"])
+def test_a_session_of_another_form_is_nothing(form: bytes) -> None:
+    data = msgspec.msgpack.encode(KNOWING)
+    assert SEALS.open_session(SEALS.seal(form + b"\0" + data, call=CALL, what="session"), call=CALL) is None
+    assert SEALS.open_session(SEALS.seal(data, call=CALL, what="session"), call=CALL) is None
+
+
+def test_a_token_of_another_form_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ivr.seals.POSITION_FORM", 2)
+    assert SEALS.open_token("turn", CALL, TOKEN) is None
 
 
 def test_while_a_secret_changes_both_open_and_the_first_seals() -> None:

@@ -153,7 +153,7 @@ def begin(short_folder: Path) -> Iterator[Callable[..., Serving]]:
 def test_the_help_names_the_commands(arguments: list[str], tmp_path: Path) -> None:
     done = ivr(arguments, tmp_path)
     assert done.returncode == 0
-    for command in ("serve", "call", "check", "draw", "schemas", "account", "counters", "version"):
+    for command in ("serve", "call", "check", "draw", "flows", "schemas", "account", "counters", "version"):
         assert re.search(rf"^  {command} ", done.stdout, re.MULTILINE)
     assert "worker" not in done.stdout
 
