@@ -16,6 +16,7 @@ from served import Served
 from tampering import Caller, calling
 
 from ivr.app import create_app
+from ivr.engine import PHRASES
 from ivr.hotline import Deadlines
 from ivr.settings import DEMO_ACCOUNT_SID, Settings
 from ivr.versions.editing import Folders
@@ -24,6 +25,15 @@ LOOK_SECONDS = 0.04
 MENU, HALL, AGENT_AWAY = "办事大厅，请按一；人工服务，请按零。", "大厅在一楼。", "没有人有空。"
 WAIT, RETRY = "请稍候。", "刚才没有完成。"
 
+PROMPTS = f"""\
+main.menu: {MENU}
+hall.menu: 大厅在哪里，请按一；返回，请按星号键。
+hall.where: {HALL}
+agent.transfer: 正在转接。
+agent.away: {AGENT_AWAY}
+wait: {WAIT}
+trouble.retry: {RETRY}
+"""
 FILES = {
     "flows/hotlines.yaml": """\
 default: main
@@ -59,26 +69,8 @@ nodes:
   where: {kind: say, say: hall.where, to: menu}
   back: {kind: return, outcome: back}
 """,
-    "prompts/zh.yaml": f"""\
-main.menu: {MENU}
-hall.menu: 大厅在哪里，请按一；返回，请按星号键。
-hall.where: {HALL}
-agent.transfer: 正在转接。
-agent.away: {AGENT_AWAY}
-silence.first: 没有收到按键。
-silence.again: 还是没有收到。
-silence.spent: 没有按键。
-silence.agent: 要人工服务，请按零。
-silence.agent_entry: 要人工服务，请按零，再按井号键。
-key.wrong: 这个按键没有服务。
-key.spent: 没有成功。
-call.limit: 时间到了。
-identify.expired: 验证已经过期。
-wait: {WAIT}
-trouble.retry: {RETRY}
-trouble.sorry: 线路出了问题。
-goodbye: 再见。
-""",
+    # What every hotline says by itself is of no interest here.
+    "prompts/zh.yaml": PROMPTS + "".join(f"{one}: 请稍等。\n" for one in PHRASES if f"\n{one}: " not in PROMPTS),
 }
 
 

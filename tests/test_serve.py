@@ -15,8 +15,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from small_hotline import HALL, Files
 
+from ivr.carrier.carrier import Carrier
+from ivr.carrier.line import Call
 from ivr.redis_line import connect
+from ivr.settings import DEMO_ACCOUNT_SID
 
 ROOT = Path(__file__).parent.parent
 KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
@@ -326,6 +330,66 @@ def test_a_demo_from_start_to_stop(begin: Callable[..., Serving]) -> None:
         (serving.data / name).read_text().strip() for name in ("auth_token", "account_token", "secret_key")
     ] == secrets
     assert again.stop(signal.SIGINT) == 0
+
+
+def test_an_edit_during_a_call_then_a_broken_one_then_the_death_of_the_worker(
+    begin: Callable[..., Serving], valkey_url: str, short_folder: Path
+) -> None:
+    asyncio.run(emptied(valkey_url))
+    files = Files(short_folder)
+    settings = {"redis_url": valkey_url, "secret_key": KEY, "twilio_auth_token": TOKEN}
+    settings |= {"account_url": "http://127.0.0.1:9", "account_token": "none"}
+    settings |= {"flows_dir": str(files.folders.flows), "prompts_dir": str(files.folders.prompts)}
+    serving = begin(**settings).ready()
+
+    def told() -> tuple[str, bool]:
+        flows = httpx2.get(f"{serving.url}/readyz", trust_env=False, timeout=5).json()["flows"]
+        return flows["version"], flows["problems"] > 0
+
+    async def heard(call: Call) -> str:
+        return "".join(one.text for one in await call.press("1"))
+
+    async def calls() -> None:
+        async with Carrier(
+            [serving.url], public_url=serving.url, account_sid=DEMO_ACCOUNT_SID, auth_token=TOKEN
+        ) as carrier:
+            old = await carrier.dial()
+            await heard(old)
+            files.edit("prompts/zh.yaml", HALL, "大厅搬走了。")
+            held = files.version
+            await asyncio.to_thread(until, lambda: told() == (held, False))
+            files.write("flows/main.yaml", "flow: main\nnodes: [")
+            serving.process.send_signal(signal.SIGHUP)
+            await asyncio.to_thread(until, lambda: told() == (held, True))
+            killed = serving.child("ivr worker")
+            os.kill(killed, signal.SIGKILL)
+            await asyncio.to_thread(
+                until,
+                lambda: (
+                    killed not in serving.children() and any("ivr worker" in one for one in serving.children().values())
+                ),
+            )
+            await asyncio.to_thread(until, lambda: answers(serving.url))
+            assert told() == (held, True)
+            assert HALL in await heard(old)
+            new = await carrier.dial()
+            await heard(new)
+            assert "大厅搬走了。" in await heard(new)
+
+    asyncio.run(calls())
+    listed = ivr(["flows", "--format", "json"], serving.folder, redis_url=valkey_url, secret_key=KEY)
+    assert [json.loads(line)["current"] for line in listed.stdout.splitlines()] == [True, False]
+    assert "stays in force" in serving.err
+    # Whoever starts it on these files is told at once.
+    assert serving.stop() == 0
+    assert ivr(["serve", "--port", "0"], serving.folder, **settings).returncode == 2
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/readyz", trust_env=False, timeout=5).status_code == 200
+    except httpx2.HTTPError:
+        return False
 
 
 def test_children_leave_when_the_parent_is_killed_and_the_next_start_finds_its_way(
