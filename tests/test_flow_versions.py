@@ -447,16 +447,17 @@ async def test_a_version_that_is_slow_to_make_keeps_nobody_waiting_for_it(shelf:
 
 
 async def test_a_caller_whose_version_is_slow_to_make_is_asked_to_wait_and_then_asked_again(
-    small: Small, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    small: Small, redis: Redis
 ) -> None:
     async with small.calling() as old:
         await old.rings()
         await old.keys("1")
         edited(small)
         small.restart()
-        for one in small.served:
-            monkeypatch.setattr(one.app.state.hotline.stepping.versions, "_patience_s", 0.0)
-        waiting = await old.keys("1")
+        with pytest.MonkeyPatch.context() as impatient:
+            for one in small.served:
+                impatient.setattr(one.app.state.hotline.stepping.versions, "_patience_s", 0.0)
+            waiting = await old.keys("1")
         assert (waiting.polls, waiting.said) == (True, WAIT)
         assert (await old.follows()).said.startswith(RETRY)
         assert (await kept_of(redis, old.sid)).session.wrongs == 0
