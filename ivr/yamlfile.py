@@ -1,7 +1,7 @@
 """Read YAML strictly (1.2 core; no duplicate keys, anchors or tags) and keep the position of every value."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +20,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
+from ivr import yamlslips
 from ivr.problems import Problem
 
 MAX_BYTES: Final = 1_000_000
@@ -123,17 +124,32 @@ def read(name: str, data: bytes) -> tuple[YamlFile | None, list[Problem]]:
     try:
         value = builder.document(YAML(typ="safe", pure=True).parse(text))
     except _Stop:
-        return None, builder.problems
+        return None, _explained(builder.problems, _slips(name, text, fails=True))
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
         message = f"The character U+{ord(text[error.position]):04X} may not stand in a YAML file."
         return None, [Problem(name, line, column, "yaml", message, "It cannot be seen or spoken.", "Delete it.")]
     except MarkedYAMLError as error:
-        return None, [*builder.problems, _syntax(name, error)]
+        return None, _explained(builder.problems, _slips(name, text, fails=True) or [_syntax(name, error)])
     except (YAMLError, ValueError, ArithmeticError) as error:
         return None, [*builder.problems, Problem(name, 1, 1, "yaml", f"This file is no YAML: {_first_line(error)}.")]
-    return YamlFile(name, value, builder.values, builder.keys), builder.problems
+    # A file that is one text has no key at all; the slip that made it one says more than that.
+    hidden = _slips(name, text, fails=isinstance(value, str))
+    return YamlFile(name, value, builder.values, builder.keys), [*builder.problems, *hidden]
+
+
+def _explained(problems: list[Problem], slips: list[Problem]) -> list[Problem]:
+    """Put what explains a line in the place of what YAML made of it."""
+    lines = {slip.line for slip in slips}
+    return [*(one for one in problems if one.line not in lines), *slips]
+
+
+def _slips(name: str, text: str, *, fails: bool) -> list[Problem]:
+    return [
+        Problem(name, slip.line, slip.column, "yaml", slip.message, slip.why, slip.remedy)
+        for slip in yamlslips.in_lines(text, fails=fails)
+    ]
 
 
 def _syntax(name: str, error: MarkedYAMLError) -> Problem:
@@ -190,6 +206,7 @@ class _Builder:
             case AliasEvent():
                 return None
             case ScalarEvent():
+                self._tell(event, yamlslips.in_text)
                 return _scalar(event)
             case MappingStartEvent():
                 return self._mapping(path)
@@ -235,6 +252,7 @@ class _Builder:
             self._note(event, "A key is a word here, not a list or a mapping.", "Write 'key: value'.")
             raise _Stop
         self._refuse_extras(event)
+        self._tell(event, yamlslips.in_key)
         key = _scalar(event)
         if isinstance(key, str):
             return key
@@ -262,6 +280,11 @@ class _Builder:
         if isinstance(event, ScalarEvent) and _HALF_CHARACTER.search(str(event.value)):
             self._note(event, "An escape in this text is half a character.", "Write the character itself.")
             raise _Stop
+
+    def _tell(self, event: ScalarEvent, slip_in: Callable[[str], tuple[str, str, str] | None]) -> None:
+        """Note a slip in a key or value that stands without quotes."""
+        if event.style is None and (slip := slip_in(str(event.value))) is not None:
+            self._note(event, *slip)
 
     def _note(self, event: Event, message: str, remedy: str, why: str = "") -> None:
         self.problems.append(Problem(self.name, *_position(event), "yaml", message, why, remedy))

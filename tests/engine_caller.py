@@ -39,14 +39,18 @@ from ivr.call import (
 )
 from ivr.counters import Counters, Refused, Reserved, Window
 from ivr.engine import begin, step
+from ivr.facts import FACTS, SAID_AS
 from ivr.flow import Limits
 from ivr.inquiry import Desk, Inquiry
 from ivr.kept_password import KEPT_MS, KeptPasswords
 from ivr.library import Library
 from ivr.lookups import DECLARED
+from ivr.policyfacts import KINDS, SPOKEN_AS
+from ivr.prompts import TERM
 from ivr.redis_line import Command, StoreAway
 from ivr.refusal_times import Question, RefusalTimes
 from ivr.seals import Seals
+from ivr.speech import LANGUAGES, words
 from ivr.walk import china_day
 from ivr.weakness import weak_reason
 
@@ -146,6 +150,7 @@ class EngineCaller:
         answered = await declared.answer(inquiry)
         assert answered.outcome in declared.outcomes
         assert declared.outcomes[answered.outcome] <= answered.facts.keys()
+        check_forms(self.library, answered)
         if counted:
             self._count(-answered.gives_back)
         self._note_weakness(ask, answered)
@@ -163,6 +168,20 @@ class EngineCaller:
             ask.secret, birth=birth, numbers=self.session.tails, listed=self.library.hotlines.weak_passwords
         )
         self.weak.add(reason or "must_change")
+
+
+def check_forms(library: Library, answered: Answered) -> None:
+    """Fail where a lookup brings something else than the table of facts says, or than a policy value measures."""
+    for kind, facts in (("", answered.facts), *answered.rows):
+        measures = KINDS[kind].needs if kind in KINDS else {}
+        for name, value in facts.items():
+            types = SPOKEN_AS[measures[name]] if name in measures else SAID_AS[FACTS[name]]
+            for lang in (lang for lang in LANGUAGES if types):
+                for type_ in types:
+                    if type_ == TERM:
+                        assert value in library.catalogs[lang].prompts, f"{name}: {value!r} is no prompt"
+                    else:
+                        assert words(value, type_, lang)
 
 
 SENT_AT_ONCE: Mapping[ListenMode, int] = {"six": 6, "eight": 8, "four": 4}

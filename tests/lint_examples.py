@@ -42,8 +42,8 @@ LOOKUPS: dict[str, Promised] = {
         outcomes(ok="as_of", expired="", error=""),
         personal=True,
         forgets=EXPIRED,
-        rows={"ok": outcomes(paid="amount place", refund="amount")},
-        terms={"place": ("place.city", "place.county")},
+        rows={"ok": outcomes(paid="amount shop", refund="amount")},
+        terms={"shop": ("place.city", "place.county")},
     ),
 }
 HELD = ("silence.first", "goodbye")
@@ -212,7 +212,7 @@ news.holiday: 国庆节照常服务。
 after.senior: 返回，请按星号键；查支付，请按五；查另一个号码，请按三。
 after.offer: 查新政策，请按六。
 payments.head: 截至{as_of:date}，您的支付是这些。
-payments.paid: 在{place:term}支付{amount:money}。
+payments.paid: 在{shop:term}支付{amount:money}。
 payments.refund: 退回{amount:money}。
 place.city: 本市
 place.county: 本县
@@ -250,7 +250,7 @@ news.holiday: Open all week.
 after.senior: To go back, press the star key. For payments, five. For another number, three.
 after.offer: For the new policy, press six.
 payments.head: These are your payments as of {as_of:date}.
-payments.paid: You paid {amount:money} in {place:term}.
+payments.paid: You paid {amount:money} in {shop:term}.
 payments.refund: You got back {amount:money}.
 place.city: this city
 place.county: this county
@@ -473,7 +473,7 @@ BAD: dict[str, list[Bad]] = {
             "No flow says the prompt 'main.old'.",
         ),
         Bad(
-            [Edit(ZH, "在{place:term}支付", "支付"), Edit(EN, " in {place:term}", "")],
+            [Edit(ZH, "在{shop:term}支付", "支付"), Edit(EN, " in {shop:term}", "")],
             ZH,
             "place.city",
             "No flow says the prompt 'place.city'.",
@@ -599,6 +599,7 @@ BAD: dict[str, list[Bad]] = {
             AGENT,
             "flow: agent",
             "No call comes to flow 'agent'.",
+            frozenset({"agent-key-astray"}),
         ),
     ],
     "unreachable-node": [
@@ -661,6 +662,7 @@ BAD: dict[str, list[Bad]] = {
             IDENTIFY,
             "number:",
             "Key 0 makes collect 'number' of flow 'identify' only say itself again",
+            frozenset({"agent-key-astray"}),
         ),
     ],
     "secret-goes-astray": [
@@ -723,6 +725,69 @@ BAD: dict[str, list[Bad]] = {
             "fetch:",
             "identify.verify_code → identify.done → balance.fetch.",
             frozenset({"unreachable-node"}),
+        ),
+    ],
+    "agent-key-astray": [
+        Bad(
+            [Edit(BALANCE, '"3": another,', '"0": another, "3": another,')],
+            BALANCE,
+            '"0": another',
+            "Key 0 of menu 'after' leads to 'another', from where no call comes to a human by itself.",
+            frozenset({"unspoken-key"}),
+        ),
+        Bad(
+            [Edit(MAIN, '"0": agent', '"0": balance'), Edit(MAIN, '"1": balance', '"1": agent')],
+            MAIN,
+            '"0": balance',
+            "Key 0 of flow 'main' leads to 'balance'",
+        ),
+    ],
+    "again-key-taken": [
+        Bad([Edit(MAIN, '"9": again', '"9": balance')], MAIN, '"9": balance', "Key 9 leads to 'balance', but it is"),
+        Bad(
+            [Edit(BALANCE, '"3": another,', '"3": another, "9": back,')], BALANCE, '"9": back', "Key 9 leads to 'back'"
+        ),
+    ],
+    "star-key-astray": [
+        Bad(
+            [Edit(BALANCE, '"*": back', '"*": hang_up')],
+            BALANCE,
+            '"*": hang_up',
+            "The star key leads to 'hang_up', which ends the call; it is one level back in every menu.",
+        ),
+        Bad([Edit(BALANCE, '"*": back', '"*": who')], BALANCE, '"*": who', "which goes on into flow 'identify'"),
+        Bad([Edit(BALANCE, '"*": back', '"*": again')], BALANCE, '"*": again', "is hear again, which is key 9"),
+        Bad(
+            [Edit(AGENT, '"*": back', '"*": connect')],
+            AGENT,
+            '"*": connect',
+            "asks for a human, who is key 0",
+            frozenset({"call-returns"}),
+        ),
+    ],
+    "fact-as-another-type": [
+        Bad(
+            [Edit(file, "{balance:money}", "{balance:date}") for file in (ZH, EN)],
+            ZH,
+            "balance.tell",
+            "The prompt 'balance.tell' says {balance:date}, but 'balance' is a sum.",
+            frozenset({"text-with-other-facts"}),
+        ),
+        Bad(
+            [Edit(file, "{amount:money} in", "{amount:text} in") for file in (EN,)]
+            + [Edit(ZH, "支付{amount:money}。", "支付{amount:text}。")],
+            EN,
+            "payments.paid",
+            "{amount:text}",
+        ),
+        Bad([Edit(file, "{n:count}", "{n:span}") for file in (ZH, EN)], EN, "identify.kept", "but 'n' is a count."),
+    ],
+    "given-in-place-of-a-fact": [
+        Bad(
+            [Edit(BALANCE, "call: payments,", "call: payments, give: {amount: much},")],
+            BALANCE,
+            "call: payments",
+            "Lookup 'payments' gives 'much' for 'amount', which is a sum.",
         ),
     ],
     "choice-named-before-verification": [
@@ -788,12 +853,12 @@ BAD: dict[str, list[Bad]] = {
         ),
         Bad(
             [
-                Edit(ZH, "退回{amount:money}", "退回{amount:money}，{place:term}"),
-                Edit(EN, "got back {amount:money}", "got back {amount:money} in {place:term}"),
+                Edit(ZH, "退回{amount:money}", "退回{amount:money}，{shop:term}"),
+                Edit(EN, "got back {amount:money}", "got back {amount:money} in {shop:term}"),
             ],
             BALANCE,
             "list: {kind",
-            "Say 'list' says 'payments.refund', which needs the fact 'place', but not every way here brings it.",
+            "Say 'list' says 'payments.refund', which needs the fact 'shop', but not every way here brings it.",
         ),
         Bad(
             announced("今天是{as_of:date}", "As of {as_of:date}."),
@@ -868,10 +933,10 @@ BAD: dict[str, list[Bad]] = {
             frozenset({"text-with-other-facts"}),
         ),
         Bad(
-            [Edit(EN, "{tail:digits}", "{tail:number}")],
+            [Edit(EN, "{n:count} digits so far", "{n:number} digits so far")],
             EN,
-            "identify.tail:",
-            "says {tail:number}, but prompts/zh.yaml",
+            "identify.kept:",
+            "says {n:number}, but prompts/zh.yaml",
         ),
     ],
     "text-in-a-foreign-voice": [
@@ -1201,19 +1266,19 @@ BAD: dict[str, list[Bad]] = {
             [Edit(ZH, "place.county: 本县\n", ""), Edit(EN, "place.county: this county\n", "")],
             EN,
             "",
-            "{place:term} can be 'place.county', which is missing.",
+            "{shop:term} can be 'place.county', which is missing.",
         ),
         Bad(
             [Edit(ZH, "city: 本市", "city: 本市{hotline:text}"), Edit(EN, "this city", "the {hotline:text}")],
             ZH,
             "place.city",
-            "{place:term} can be 'place.city', which says facts itself.",
+            "{shop:term} can be 'place.city', which says facts itself.",
         ),
         Bad(
             [Edit(ZH, "place.city: 本市", "place.city: [本市, {en: this city}]")],
             ZH,
             "place.city",
-            "{place:term} can be 'place.city', which changes the voice.",
+            "{shop:term} can be 'place.city', which changes the voice.",
         ),
     ],
     "text-of-nothing": [

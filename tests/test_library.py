@@ -106,6 +106,27 @@ BAD_YAML: dict[str, tuple[str | bytes, int, str]] = {
     "not UTF-8": (b"a: 1\nb: \xff\n", 2, "not UTF-8"),
     "control character": ("a: 1\nb: x\x07\n", 2, "U+0007"),
     "no colon": ("a: 1\nb\nc: 2\n", 3, "no 'key: value'"),
+    "star key without quotes": ('keys:\n  "1": a\n  *: back\nb: 1\n', 3, "The key * stands without quotes."),
+    "star key in braces": ('keys: {"1": a, *: back}\n', 1, "The key * stands without quotes."),
+    "pound key without quotes": ('keys:\n  "1": a\n  #: back\nb: 1\n', 3, "The key # stands without quotes."),
+    "pound key in braces": ('keys: {"1": a, #: back}\n', 1, "The key # stands without quotes."),
+    "full-width colon": ("a: 1\ngoodbye： 再见。\nb: 2\n", 2, "A full-width colon (：) stands here."),
+    "full-width colon of the last line": ("a: 1\ngoodbye：再见。\n", 2, "A full-width colon"),
+    "full-width colon of the only line": ("goodbye：再见。\n", 1, "A full-width colon"),
+    "full-width colon above others": ("nodes：\n  menu: {kind: menu}\n", 1, "A full-width colon"),
+    "full-width colon before braces": (
+        "a:\n  menu： {kind: menu}\n",
+        2,
+        "The key 'menu： {kind' has a full-width colon.",
+    ),
+    "full-width colon in braces": ("a: {kind： menu, say: b}\n", 1, "The key 'kind： menu' has a full-width colon."),
+    "full-width quotes": ("region: “110105”\n", 1, "“110105” is in full-width quotes."),
+    "other full-width quotes": ("region: ＂110105＂\n", 1, "＂110105＂ is in full-width quotes."),
+    "full-width quotes of a key": ("keys:\n  “1”: a\n", 2, "The key '“1”' has a full-width quote."),
+    "full-width comma": ("languages: [zh， en]\n", 1, "'zh， en' has a full-width comma."),
+    "full-width brace": ("a: ｛b: c｝\n", 1, "A full-width brace (｛) stands here."),
+    "full-width blank": ("a:\n\u3000b: 1\n", 2, "The key 'b' has a full-width blank."),
+    "tab between key and text": ("a: 1\nb:\tc\n", 2, "A tab stands where only blanks may"),
 }
 
 
@@ -114,6 +135,28 @@ def test_yaml_that_is_not_read(text: str | bytes, line: int, words: str) -> None
     _, [problem] = read("f.yaml", text if isinstance(text, bytes) else text.encode())
     assert (problem.file, problem.line) == ("f.yaml", line)
     assert words in problem.message
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("keys:\n  *: back\n", 'Write "*": and what it leads to.'),
+        ("keys:\n  #: back\n", 'Write "#": and what it leads to.'),
+        ("a: 1\ngoodbye：再见。\n", "Write : with a blank after it."),
+        ("keys:\n  “1”: a\n", 'Write "1".'),
+        ("region: ‘110105’\n", 'Write "110105".'),
+        ("languages: [zh，yue， en]\n", "Write zh, yue, en."),
+    ],
+)
+def test_a_slip_is_told_with_what_to_write_instead(text: str, remedy: str) -> None:
+    _, [problem] = read("f.yaml", text.encode())
+    assert problem.remedy == remedy
+    assert problem.why
+
+
+def test_what_is_spoken_may_have_any_punctuation() -> None:
+    text = "a: 您好：请按“一”，再按＊。\nb: “好的”\n# c：a note\n#d: a note\ne: ['#: x', '“1”']\nf: one，two three。\n"
+    assert read("f.yaml", text.encode())[1] == []
 
 
 def test_a_reference_is_refused_beside_its_anchor() -> None:

@@ -23,13 +23,18 @@ from lint_examples import (
 )
 
 from ivr.engine import PHRASES
+from ivr.facts import FACTS, SAID_AS
 from ivr.library import Library, build, default_dirs, load
 from ivr.lint import CALL_RULES, FILE_RULES, WAY_BREAKERS, check, rule_name
 from ivr.lint.calls import Calls
+from ivr.lint.knowledge import ENTERED_FACTS, TOLD_FACTS
+from ivr.lint.plan import HOTLINE_FACTS
 from ivr.lint.spoken import characters, key_before_option, keys_named
 from ivr.lookups import DECLARED
+from ivr.policy import GIVEN
+from ivr.policyfacts import KINDS
 from ivr.problems import Problem
-from ivr.prompts import Segment
+from ivr.prompts import TYPES, Segment
 
 
 def library_of(texts: Mapping[str, str]) -> Library:
@@ -76,6 +81,21 @@ def test_lookups_declare_no_more_than_they_have() -> None:
         lists = [facts for rows in lookup.rows.values() for facts in rows.values()]
         assert frozenset().union(*lookup.outcomes.values(), *lists) >= lookup.terms.keys(), name
         assert lookup.takes_secret or not lookup.verifies, name
+
+
+def test_it_is_known_what_every_fact_is() -> None:
+    """That lookups bring what the table says is asserted wherever a call script asks one, in engine_caller.py."""
+    outcomes = [facts for lookup in DECLARED.values() for facts in lookup.outcomes.values()]
+    rows = [
+        facts
+        for lookup in DECLARED.values()
+        for kinds in lookup.rows.values()
+        for kind, facts in kinds.items()
+        if kind not in KINDS
+    ]
+    named = HOTLINE_FACTS.union(TOLD_FACTS, *ENTERED_FACTS.values(), *GIVEN.values(), *outcomes, *rows)
+    assert named | {"dropped", "chosen_by", "city"} == FACTS.keys()
+    assert {one for types in SAID_AS.values() for one in types} == TYPES - {"percent"}, "no lookup brings a percentage"
 
 
 def test_every_rule_has_a_bad_example_and_says_why() -> None:
@@ -141,13 +161,13 @@ def test_a_verification_that_has_just_ended_cannot_hold_at_the_gate() -> None:
 
 
 def test_what_a_lookup_is_given_can_be_said_afterwards() -> None:
-    says_topic = [
-        Edit(ZH, "您的支付是这些", "您的支付是这些，{topic:digits}"),
-        Edit(EN, "These are your payments", "These are your payments, {topic:digits},"),
+    says_season = [
+        Edit(ZH, "您的支付是这些", "您的支付是这些，{season:text}"),
+        Edit(EN, "These are your payments", "These are your payments, {season:text},"),
     ]
-    assert {one.rule for one in lint(world(*says_topic))} == {"unknown-fact"}
-    give = Edit(BALANCE, "call: payments,", "call: payments, give: {topic: x},")
-    assert lint(world(give, *says_topic)) == []
+    assert {one.rule for one in lint(world(*says_season))} == {"unknown-fact"}
+    give = Edit(BALANCE, "call: payments,", "call: payments, give: {season: x},")
+    assert lint(world(give, *says_season)) == []
 
 
 # --- the ways of a call ----------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ VALID = "11010519491231002*"
 """An ID number as it is keyed; its X is computed."""
 
 FACTS = {"balance": "12034.50", "as_of": "2026-10-31"}
-ROWS: Rows = (("paid", {"amount": "12.30", "place": "place.city"}), ("refund", {"amount": "2.00"}))
+ROWS: Rows = (("paid", {"amount": "12.30", "shop": "place.city"}), ("refund", {"amount": "2.00"}))
 MINUTE = 60_000
 DIALS: tuple[DialOutcome, ...] = ("answered", "busy", "no_answer", "failed")
 

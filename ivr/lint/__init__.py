@@ -10,6 +10,8 @@ from ivr.library import Library
 from ivr.lint import (
     rules_calls,
     rules_days,
+    rules_facts,
+    rules_fixed_keys,
     rules_hotlines,
     rules_keys,
     rules_lists,
@@ -50,6 +52,8 @@ FILE_RULES: Final[tuple[Rule, ...]] = (
     rules_days.days_out_of_order,
     rules_days.long_announcement,
     rules_days.announcements_out_of_place,
+    rules_facts.fact_as_another_type,
+    rules_facts.given_in_place_of_a_fact,
     rules_written.undeclared_term,
     rules_written.unknown_term,
     rules_written.text_of_nothing,
@@ -69,6 +73,8 @@ FILE_RULES: Final[tuple[Rule, ...]] = (
     rules_wording.key_words,
     rules_keys.option_first,
     rules_keys.language_key_taken,
+    rules_fixed_keys.again_key_taken,
+    rules_fixed_keys.star_key_astray,
 )
 """Rules that look at each place by itself."""
 
@@ -95,6 +101,7 @@ CALL_RULES: Final[tuple[Rule, ...]] = (
     rules_calls.long_walk,
     rules_calls.no_way_when_lost,
     rules_calls.no_agent_key,
+    rules_fixed_keys.agent_key_astray,
     rules_calls.again_in_entry,
     rules_members.personal_before_verification,
     rules_members.choice_named_before_verification,

@@ -63,6 +63,12 @@ def policy_types(plan: Plan) -> Iterator[Found]:
                     yield plan.in_catalog(lang, (prompt_id,), message, remedy)
 
 
+def values_said(plan: Plan) -> set[tuple[str, str]]:
+    """Give the prompts that say values of policy facts, with the names of those values."""
+    rows = {row for _, node in _tellers(plan) for row in node.rows.items() if row[0] in KINDS}
+    return {(prompt, name) for kind, prompt in rows for name in KINDS[kind].needs}
+
+
 def policy_unsaid_value(plan: Plan) -> Iterator[Found]:
     """A value that the sentence leaves out changes what is said: half a rule is another rule."""
     for kind, prompt_id in sorted({row for _, node in _tellers(plan) for row in node.rows.items() if row[0] in KINDS}):
