@@ -1,7 +1,7 @@
 """What a rule sees: the library, what lookups and entries promise, and how to say where something is wrong."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
@@ -101,6 +101,7 @@ class Plan:
     entry_outcomes: Mapping[str, Collection[str]]
     entry_wrongs: Mapping[str, Collection[str]]
     fuse: int
+    _spoken: dict[int, tuple[Spoken, ...]] = field(init=False, repr=False, default_factory=dict)
 
     @cached_property
     def calls(self) -> Calls:
@@ -163,12 +164,18 @@ class Plan:
             for name, node in flow.nodes.items():
                 yield flow, name, node
 
-    def prompts_of(self, node_name: str, node: Node) -> Iterator[Spoken]:
-        """Give every prompt that a node names."""
-        for field in ("say", "repeat", "senior", "help", "kept"):
-            for place, prompt in enumerate(getattr(node, field, ())):
+    def prompts_of(self, node_name: str, node: Node) -> tuple[Spoken, ...]:
+        """Give every prompt that a node names. Asked at every place of every call, so a node is read once."""
+        known = self._spoken.get(id(node))
+        if known is None:
+            known = self._spoken[id(node)] = tuple(self._prompts_of(node_name, node))
+        return known
+
+    def _prompts_of(self, node_name: str, node: Node) -> Iterator[Spoken]:
+        for field_name in ("say", "repeat", "senior", "help", "kept"):
+            for place, prompt in enumerate(getattr(node, field_name, ())):
                 if prompt != ANNOUNCEMENTS:
-                    yield Spoken(("nodes", node_name, field, place), node_name, field, prompt)
+                    yield Spoken(("nodes", node_name, field_name, place), node_name, field_name, prompt)
         match node:
             case CollectNode():
                 for reason, prompt in node.wrong.items():

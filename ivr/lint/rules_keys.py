@@ -76,12 +76,17 @@ def language_key_unnamed(plan: Plan) -> Iterator[Found]:
 def dead_key(plan: Plan) -> Iterator[Found]:
     """A key that is named but does nothing costs the caller one of three tries."""
     told: set[tuple[str, str, str]] = set()
+    named: dict[tuple[str, tuple[str, str], Ear], tuple[tuple[Heard, str], ...]] = {}
     for stack in plan.calls.edges:
         node, listening = plan.calls.node(stack), listener(plan, stack)
         if listening is None:
             continue
         for ear in ears(plan, stack):
-            for one, key in _keys_told(plan, stack, ear):
+            # What is told at a node does not depend on the way to it, only what its keys then do.
+            place = (stack[0][0], stack[-1], ear)
+            if place not in named:
+                named[place] = tuple(_keys_told(plan, stack, ear))
+            for one, key in named[place]:
                 why = why_dead(plan, listening, key, ear)
                 if why and (one.lang, one.prompt, key) not in told:
                     told.add((one.lang, one.prompt, key))
