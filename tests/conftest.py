@@ -4,7 +4,8 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,11 @@ from redis.asyncio import Redis
 
 import ivr
 from ivr.embedded import EmbeddedValkey
+from ivr.library import Library
+from ivr.problems import Problem
 from ivr.redis_line import connect
+from ivr.versions import editing
+from ivr.yamlfile import YamlFile, read
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -32,6 +37,41 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             "`pip install -e '.[test]'` makes them follow your changes.",
             yellow=True,
         )
+
+
+READ_ONCE = pytest.MonkeyPatch()
+
+
+def pytest_configure() -> None:
+    """Let the tests of one process parse the same bytes once, and lint the same library once: both are pure."""
+    READ_ONCE.setattr("ivr.library.read", _read_once(read))
+    READ_ONCE.setattr("ivr.versions.editing.linted", _linted_once(editing.linted))
+
+
+def pytest_unconfigure() -> None:
+    READ_ONCE.undo()
+
+
+def _read_once(read: Callable[[str, bytes], tuple[YamlFile | None, list[Problem]]]) -> Callable[..., object]:
+    known = cache(read)
+
+    def again(name: str, data: bytes) -> tuple[YamlFile | None, list[Problem]]:
+        file, problems = known(name, data)
+        return file, list(problems)
+
+    return again
+
+
+def _linted_once(linted: Callable[..., Library]) -> Callable[..., Library]:
+    known: dict[object, Library] = {}
+
+    def again(sources: Mapping[str, bytes], shown: Mapping[str, str] | None = None) -> Library:
+        key = frozenset(sources.items()), frozenset((shown or {}).items())
+        if key not in known:
+            known[key] = linted(sources, shown)
+        return known[key]
+
+    return again
 
 
 @pytest.fixture
