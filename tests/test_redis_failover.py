@@ -12,10 +12,11 @@ from hotline_under_test import UnderTest, serving
 from redis.asyncio import Redis
 from redis.crc import key_slot
 from redis_nodes import Node, Servers, in_a_cluster, with_sentinels
-from tampering import BALANCE, NUMBER, PASSWORD, SEALS, SHORT, SUM, Caller, calling, words
+from tampering import BALANCE, LIBRARY, NUMBER, PASSWORD, SEALS, SHORT, SUM, Caller, calling, words
 
 from ivr.counters import Counters
 from ivr.redis_line import connect
+from ivr.versions.census import census
 
 GO_ON_WITHIN_S = 5.0
 KINDS = {"sentinel": with_sentinels, "cluster": in_a_cluster}
@@ -49,6 +50,18 @@ def sid(*, on_first_master: bool) -> str:
         one = "CA" + token_hex(16)
         if (key_slot(one.encode()) < 16384 // 3) == on_first_master:
             return one
+
+
+async def test_the_calls_on_a_version_are_counted_on_every_node(hotline: UnderTest, redis: Redis) -> None:
+    before = await census(redis, SEALS)
+    async with calling(hotline) as one, calling(hotline) as other:
+        one.sid, other.sid = sid(on_first_master=True), sid(on_first_master=False)
+        await one.rings()
+        await other.rings()
+        after = await census(redis, SEALS)
+    assert [row.version for row in after.versions] == [LIBRARY.version]
+    assert sum(row.calls for row in after.versions) == sum(row.calls for row in before.versions) + 2
+    assert after.whole
 
 
 @pytest.mark.usefixtures("redis")

@@ -6,7 +6,8 @@ answer has used up its time before the map is read again.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from redis.crc import key_slot
@@ -68,6 +69,23 @@ class ClusterWay(ShortWay):
         if len(keys) > 1 and args[0] in _SUMMED:
             return sum(await asyncio.gather(*(self.execute_command(args[0], key, **options) for key in keys)))
         return await self._routed(keys[0], lambda connection: self._exchange(connection, args, options))
+
+    # redis-py types the method of its asynchronous client like that of the other one.
+    async def scan_iter(  # type: ignore[override]
+        self, match: Any = None, count: int | None = None, _type: str | None = None, **_: Any
+    ) -> AsyncIterator[Any]:
+        """Give the keys of every master, one after the other; a key may come twice, or not at all where it moves."""
+        await self._lookout.sure(again_after=LOOK_AGAIN_S)
+        for address in dict.fromkeys(filter(None, self._owners)):
+            words: Words = (*(("MATCH", match) if match else ()), *(("COUNT", count) if count else ()))
+            cursor: Any = 0
+            while True:
+                step = partial(self._exchange, args=("SCAN", cursor, *words), options={})
+                cursor, keys = await self._server_at(address).use_again(step)
+                for key in keys:
+                    yield key
+                if not int(cursor):
+                    break
 
     async def execute_all(self, commands: Sequence[Words]) -> list[Any]:
         """Send commands at once, each to its node, and give their answers in order, an error as its value."""
