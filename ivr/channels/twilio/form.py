@@ -63,22 +63,26 @@ def read_pairs(body: bytes) -> Pairs:
 
 
 def read_form(pairs: Pairs, *, is_form: bool = True) -> Form:
-    """Hold the pairs to one value per name; of a name that came twice no value is believed."""
+    """Hold the pairs to one value per name, in UTF-8; of a name that came twice, or without sense, none is believed."""
     values: dict[str, str] = {}
-    twice: set[str] = set()
+    unbelieved: set[str] = set()
     clean = is_form
     for raw_name, raw_value in pairs:
         try:
-            name, value = raw_name.decode(), raw_value.decode()
+            name = raw_name.decode()
         except UnicodeDecodeError:
             clean = False
             continue
         if name in values:
-            twice.add(name)
-        values[name] = value
-    for name in twice:
+            unbelieved.add(name)
+        try:
+            values[name] = raw_value.decode()
+        except UnicodeDecodeError:
+            values[name] = ""
+            unbelieved.add(name)
+    for name in unbelieved:
         del values[name]
-    return Form(values, clean and not twice)
+    return Form(values, clean and not unbelieved)
 
 
 def read_event(form: Form) -> Event:
