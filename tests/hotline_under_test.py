@@ -63,6 +63,7 @@ def serving(
     refusal_step: float = REFUSAL_STEP,
     deadlines: Deadlines | None = None,
     patience: float = 2.0,
+    accounts: ScriptedAccounts | None = None,
     accounts_through: Callable[[str], str] = lambda url: url,
     crashes: Path | None = None,
 ) -> Iterator[UnderTest]:
@@ -71,7 +72,7 @@ def serving(
     `patience` with Redis is longer than in service, since a busy machine is no fault; tests of faults shorten it.
     `accounts_through` gives the address under which the hotline finds the account service, such as that of a proxy.
     """
-    accounts = ScriptedAccounts()
+    accounts = accounts or ScriptedAccounts()
     clock = Clock()
     with Served(accounts.app()) as account_service:
         settings = Settings(_env_file=None).changed(

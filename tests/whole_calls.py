@@ -1,0 +1,438 @@
+"""Whole calls as a state machine: a caller, a carrier that repeats and reorders, and faults of everything behind.
+
+Beside it runs a small model of what must hold whatever happens: whose sum may be heard and until when, how often the
+account service may be asked, that turns only go forward, and that after the end there is nothing but a hang-up.
+"""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import httpx2
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fuzzing import TIMES
+from hotline_under_test import AUTH_TOKEN, UnderTest, serving
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from redis.asyncio import Redis
+from scripted_accounts import REF, VERIFIED, ScriptedAccounts
+from tampering import SEALS, Caller, Document, emptied, token_at
+from tcp_proxy import Fault, TcpProxy
+
+from ivr.carrier.carrier import Carrier
+from ivr.carrier.verbs import Gather
+from ivr.counters import Counters
+from ivr.hotline import Deadlines
+from ivr.redis_line import connect
+from ivr.settings import DEMO_ACCOUNT_SID
+from ivr.store import CallStore, Ended, Kept
+
+T = TypeVar("T")
+
+QUICK = Deadlines(reply=0.25, work=0.6, claim=0.8, look=0.02)
+MINUTE_MS = 60_000
+IDLE_MS, VERIFIED_MS = 5 * MINUTE_MS, 15 * MINUTE_MS
+YEAR_MS = 365 * 24 * 60 * MINUTE_MS
+MOST_SILENCES = 20
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody who may call: what is keyed, and what is heard only after it."""
+
+    number: str
+    keyed: str
+    pin: str
+    balance: str
+    spoken: str
+
+
+ANN = Member("110105198503122173", "110105198503122173#", "846275", "20180.05", "两万零一百八十元零五分")
+BOB = Member("11010519491231002X", "11010519491231002*#", "628404", "7654.32", "七千六百五十四元三角二分")
+MEMBERS = (ANN, BOB)
+
+Trouble = Literal["none", "slow", "stuck", "503", "html", "another member"]
+
+
+@dataclass
+class TruthfulAccounts(ScriptedAccounts):
+    """An account service that knows two members, and has the trouble that it is told to have."""
+
+    trouble: Trouble = "none"
+    verified: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def app(self) -> FastAPI:
+        app = FastAPI(openapi_url=None)
+
+        @app.get("/healthz")
+        async def health() -> Response:
+            return Response(status_code=503 if self.trouble == "503" else 200)
+
+        @app.post("/v1/verifications")
+        async def verify(request: Request) -> Response:
+            body = await request.json()
+            self.verified[body["call_id"]] += 1
+            if trouble := await self._trouble():
+                return trouble
+            for member in MEMBERS:
+                if (body["credential"]["number"], body["secret"]["value"]) == (member.number, member.pin):
+                    return JSONResponse({**VERIFIED, "member_ref": f"{REF}-{member.number}"})
+            self.refused[body["call_id"]] += 1
+            self.refused[body["credential"]["number"]] += 1
+            return JSONResponse({"status": 401, "code": "invalid_credentials"}, 401)
+
+        @app.get("/v1/members/{ref}/balance")
+        async def balance(ref: str) -> Response:
+            if trouble := await self._trouble():
+                return trouble
+            mine = [member for member in MEMBERS if ref.endswith(member.number) == (self.trouble != "another member")]
+            told = {"balance": mine[0].balance, "as_of": "2026-11-20", "status": "normal"}
+            return JSONResponse(told, headers={"Member-Ref": f"{REF}-{mine[0].number}"})
+
+        return app
+
+    async def _trouble(self) -> Response | None:
+        await asyncio.sleep({"slow": 0.15, "stuck": 1.0}.get(self.trouble, 0.0))
+        if self.trouble == "503":
+            return JSONResponse({"status": 503, "code": "unavailable"}, 503)
+        return HTMLResponse("<html>") if self.trouble == "html" else None
+
+
+@dataclass
+class World:
+    """Two workers on a Valkey and an account service, each behind a proxy; `run` runs on the loop of the proxies."""
+
+    hotline: UnderTest
+    accounts: TruthfulAccounts
+    redis: Redis
+    before_redis: TcpProxy
+    carrier: Carrier
+    loop: asyncio.AbstractEventLoop
+
+    def run(self, doing: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(doing, self.loop).result(30)
+
+
+@contextmanager
+def world(valkey_url: str, folder: Path) -> Iterator[World]:
+    """Start everything; the loop has a thread of its own, so that work goes on between the steps of the machine."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def run(doing: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(doing, loop).result(30)
+
+    accounts = TruthfulAccounts()
+    proxy = TcpProxy(valkey_url.removeprefix("unix://"))
+    run(proxy.__aenter__())
+    redis = connect(valkey_url)
+    try:
+        with serving(
+            f"redis://{proxy.address}",
+            folder,
+            workers=2,
+            refusal_step=0.01,
+            deadlines=QUICK,
+            patience=0.5,
+            accounts=accounts,
+        ) as hotline:
+            carrier = run(_carrier(hotline))
+            yield World(hotline, accounts, redis, proxy, carrier, loop)
+            run(carrier.client.aclose())
+    finally:
+        run(redis.aclose())
+        run(proxy.__aexit__())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _carrier(hotline: UnderTest) -> Carrier:
+    # Certificates take longer to load than a call to play, and there are none on the loopback interface.
+    client = httpx2.AsyncClient(trust_env=False, verify=False)
+    public_url, auth_token = hotline.public_url, AUTH_TOKEN
+    return Carrier(
+        hotline.urls, public_url=public_url, account_sid=DEMO_ACCOUNT_SID, auth_token=auth_token, client=client
+    )
+
+
+ONE_KEY = st.sampled_from([*"1111123589*#0", "-"])
+SIX = st.sampled_from([ANN.pin, ANN.pin, BOB.pin, "975318", "123456", "#", "-", "*", "12#"])
+NUMBERS = st.sampled_from([ANN.keyed, ANN.keyed, BOB.keyed, "11010519850312", "12345678#", "#", "-", "*"])
+
+
+class WholeCalls(RuleBasedStateMachine):
+    """One call after another on the same hotline; `proved` is when whose number and password were both keyed."""
+
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        world = self.world
+        self.caller = Caller(world.hotline, world.carrier)
+        self.posts: list[tuple[str, dict[str, str]]] = []
+        self.legitimate: set[bytes] = set()
+        self.keyed_numbers: set[str] = set()
+        self.proved: dict[Member, int] = {}
+        self.last_at = 0
+        self.turn = -1
+        self.may_ask = 0
+        self.calm = True
+        self.whole = True
+
+    def now(self) -> int:
+        return self.world.hotline.clock()
+
+    # --- the call ---
+
+    @initialize()
+    def everything_is_well(self) -> None:
+        world = self.world
+        world.accounts.trouble = "none"
+        world.accounts.on_script()
+        world.accounts.verified.clear()
+        world.accounts.refused.clear()
+        world.hotline.clock.ahead_ms = 0
+        world.run(world.before_redis.becomes("none"))
+        world.run(emptied(world.redis))
+        self.whole = True
+        self.rings()
+
+    def rings(self) -> None:
+        self.caller = Caller(self.world.hotline, self.world.carrier)
+        self.posts.clear()
+        self.legitimate.clear()
+        self.keyed_numbers.clear()
+        self.proved.clear()
+        self.turn, self.may_ask = -1, 0
+        self.calm = self.world.before_redis.fault == "none"
+        self.last_at = self.now()
+        self.takes(self.sends("/twilio/voice", {}))
+
+    def sends(self, url: str, fields: dict[str, str], *, again: bool = False) -> Document:
+        """Post a webhook; only one that is new, or that Redis may have lost, may ask the account service."""
+        self.may_ask += not again or not self.calm
+        if self.now() - self.last_at >= IDLE_MS or self.now() < self.last_at:
+            self.proved.clear()
+        self.last_at = self.now()
+        if (pin := fields.get("Digits", "")) and not again:
+            for member in MEMBERS:
+                if pin == member.pin and member.number in self.keyed_numbers:
+                    self.proved[member] = self.now()
+        document = self.world.run(self.caller.post(url, **fields))
+        if document.polls:  # the filler says nothing of anybody; what follows is the reply
+            document = self.world.run(self._polled(document))
+        self.may_be_heard(document)
+        return document
+
+    async def _polled(self, document: Document) -> Document:
+        for _ in range(20):
+            if not document.polls:
+                break
+            document = await self.caller.post(document.next)
+        return document
+
+    def may_be_heard(self, document: Document) -> None:
+        """No sum but of a member whose number and password were keyed in this call, and not for longer than allowed."""
+        if document.body in self.legitimate:
+            return
+        for member in MEMBERS:
+            if member.spoken in document.said:
+                assert member in self.proved, "somebody else's sum is told"
+                assert 0 <= self.now() - self.proved[member] < VERIFIED_MS, "a sum is told after the verification ended"
+        self.legitimate.add(document.body)
+
+    def takes(self, document: Document) -> None:
+        """Stand where the answer leads; a call that has ended is followed by another one."""
+        self.caller.here = document
+        if document.hangs_up:
+            self.over()
+
+    def over(self) -> None:
+        # A call that began too long ago is hung up on as well, but its end was not committed.
+        ended = self.calm and isinstance(
+            self.world.run(CallStore(self.world.redis, SEALS).load(self.caller.sid)), Ended
+        )
+        for url, fields in self.posts[-3:-1] if ended else ():
+            document = self.world.run(self.caller.post(url, **fields))
+            assert document.hangs_up
+            assert not any(member.spoken in document.said for member in MEMBERS)
+        self.rings()
+
+    @property
+    def here(self) -> Document:
+        assert self.caller.here is not None
+        return self.caller.here
+
+    # --- the caller ---
+
+    @rule(data=st.data())
+    def keys(self, data: st.DataObject) -> None:
+        self.takes(self.sends(*self.next_webhook(data)))
+
+    @precondition(lambda self: not self.proved)
+    @rule(member=st.sampled_from(MEMBERS))
+    def asks_for_the_balance(self, member: Member) -> None:
+        """Go the short way to a sum, as far as the call lets one: menu, number, password."""
+        for keys in ("*", "*", "1", member.keyed, member.pin):
+            last = self.here.verbs[-1]
+            if not isinstance(last, Gather):
+                return
+            if bool(last.finish_on_key) != (len(keys) > 1):
+                continue
+            self.takes(self.sends(*self.webhook(keys)))
+
+    def next_webhook(self, data: st.DataObject) -> tuple[str, dict[str, str]]:
+        last = self.here.verbs[-1]
+        if not isinstance(last, Gather):
+            status = data.draw(st.sampled_from(["completed", "busy", "no-answer"]), "dial")
+            self.posts.append((self.here.next, {"DialCallStatus": status, "DialBridged": "true"}))
+            return self.posts[-1]
+        choices = ONE_KEY if not last.finish_on_key else SIX if last.num_digits == 6 else NUMBERS
+        return self.webhook(data.draw(choices, "keys"))
+
+    def webhook(self, keys: str) -> tuple[str, dict[str, str]]:
+        self.keyed_numbers |= {member.number for member in MEMBERS if keys == member.keyed}
+        alone = keys == "#" and not getattr(self.here.verbs[-1], "finish_on_key", "")
+        ended = keys.endswith("#") and not alone
+        fields = {"Digits": "" if keys == "-" else keys.removesuffix("#") if ended else keys}
+        self.posts.append((self.here.next, fields | ({"FinishedOnKey": "#"} if ended else {})))
+        return self.posts[-1]
+
+    @rule()
+    def hangs_up(self) -> None:
+        done = self.world.run(self.caller.carrier.post("/twilio/status", self.caller.form(CallStatus="completed")))
+        assert (done.status, done.body) == (204, b"")
+        self.over()
+
+    # --- the carrier ---
+
+    @precondition(lambda self: self.posts)
+    @rule(times=st.integers(1, 3))
+    def repeats_the_last_webhook(self, times: int) -> None:
+        for url, fields in [self.posts[-1]] * times:
+            told = self.sends(url, fields, again=True)
+            assert told.body == self.here.body or not self.calm
+            self.here_is(told)
+
+    @rule(data=st.data())
+    def sends_a_webhook_twice_at_once(self, data: st.DataObject) -> None:
+        url, fields = self.next_webhook(data)
+        first = asyncio.run_coroutine_threadsafe(self._answered(url, fields), self.world.loop)
+        told = self.sends(url, fields)
+        other = first.result(30)
+        assert other.body == told.body or not self.calm
+        self.takes(told)
+
+    async def _answered(self, url: str, fields: dict[str, str]) -> Document:
+        return await self._polled(await self.caller.post(url, **fields))
+
+    @precondition(lambda self: len(self.posts) > 1)
+    @rule(data=st.data(), digits=st.sampled_from(["1", "0", "9", ANN.pin, ""]))
+    def sends_an_old_webhook(self, data: st.DataObject, digits: str) -> None:
+        url, _ = self.posts[data.draw(st.integers(0, len(self.posts) - 2), "which")]
+        if url == self.here.next:
+            return
+        told = self.sends(url, {"Digits": digits}, again=True)
+        assert told.body == self.here.body or not self.calm
+        self.here_is(told)
+
+    def here_is(self, told: Document) -> None:
+        """Without Redis a repeated webhook moves the call, and the carrier goes on from the answer that it got."""
+        if not self.calm:
+            self.takes(told)
+
+    @precondition(lambda self: "/twilio/turn/" in self.here.next)
+    @rule(ahead=st.integers(2, 9), version=st.sampled_from([None, "gone"]))
+    def comes_back_from_a_time_that_redis_has_lost(self, ahead: int, version: str | None) -> None:
+        changes = {"turn": self.turn + ahead} | ({} if version is None else {"version": version})
+        token = token_at(self.caller.sid, self.here.token, **changes)  # type: ignore[arg-type]
+        self.proved.clear()
+        self.keyed_numbers.clear()
+        self.posts.append((f"/twilio/turn/{token}", {"Digits": "9"}))
+        self.takes(self.sends(*self.posts[-1]))
+
+    # --- faults ---
+
+    @rule(trouble=st.sampled_from(["none", "none", "slow", "stuck", "503", "html", "another member"]))
+    def accounts_have(self, trouble: Trouble) -> None:
+        self.world.accounts.trouble = trouble
+        if trouble == "none":
+            self.world.accounts.on_script()
+
+    @rule(fault=st.sampled_from(["refused", "cut", "stalled" if TIMES > 1 else "refused"]))
+    def redis_has(self, fault: Fault) -> None:
+        self.calm = False
+        self.world.run(self.world.before_redis.becomes(fault))
+
+    @precondition(lambda self: self.world.before_redis.fault != "none")
+    @rule()
+    def redis_is_back(self) -> None:
+        self.world.run(self.world.before_redis.becomes("none"))
+
+    @rule(confirmed=st.booleans())
+    def redis_is_empty(self, confirmed: bool) -> None:
+        self.calm = self.whole = False
+        self.world.run(emptied(self.world.redis, confirmed=confirmed))
+        self.turn = -1
+
+    @precondition(lambda self: not self.whole)
+    @rule()
+    def an_operator_confirms_the_counters(self) -> None:
+        self.world.run(Counters(self.world.redis, SEALS).confirm_epoch())
+
+    @rule(ms=st.sampled_from([MINUTE_MS, 4 * MINUTE_MS, 6 * MINUTE_MS, 16 * MINUTE_MS, YEAR_MS, -YEAR_MS]))
+    def time_passes(self, ms: int) -> None:
+        self.world.hotline.clock.ahead_ms += ms
+        self.proved = {member: at for member, at in self.proved.items() if 0 <= self.now() - at < VERIFIED_MS}
+
+    @precondition(lambda self: self.calm and "/twilio/turn/" in self.here.next)
+    @rule()
+    def a_worker_dies_with_a_claim(self) -> None:
+        """Nobody is left to finish what was begun: the next webhook is told so, whatever it keyed."""
+        kept = self.kept()
+        if kept is not None and kept.claim is None:
+            store = CallStore(self.world.redis, SEALS, claim_s=0.02)
+            claim = store.claim(
+                self.caller.sid, expected=kept.turn, claim_id="0" * 16, worker="dead", session=kept.session, ttl_s=60
+            )
+            self.world.run(claim)
+
+    # --- what holds ---
+
+    def kept(self) -> Kept | None:
+        kept = self.world.run(CallStore(self.world.redis, SEALS).load(self.caller.sid))
+        return kept if isinstance(kept, Kept) else None
+
+    @invariant()
+    def turns_only_go_forward_and_attempts_are_limited(self) -> None:
+        kept = self.kept()
+        if kept is not None:
+            assert kept.turn >= self.turn
+            assert kept.failed <= 3
+            self.turn = kept.turn
+        accounts = self.world.accounts
+        assert accounts.verified[self.caller.sid] <= self.may_ask, "a webhook asked more than once"
+        if self.whole:
+            assert accounts.refused[self.caller.sid] <= 3
+            assert all(accounts.refused[member.number] <= 5 for member in MEMBERS)
+
+    def teardown(self) -> None:
+        """Whoever says nothing any more reaches an end."""
+        if self.caller.here is None:
+            return
+        for _ in range(MOST_SILENCES):
+            if self.here.hangs_up:
+                break
+            last = self.here.verbs[-1]
+            silence = {"Digits": ""} if isinstance(last, Gather) else {"DialCallStatus": "busy"}
+            self.caller.here = self.sends(self.here.next, silence)
+        assert self.here.hangs_up
