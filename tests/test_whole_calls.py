@@ -18,4 +18,4 @@ def test_whatever_happens_a_call_goes_on_and_tells_nobody_what_is_not_his(two_wo
     class Here(WholeCalls):
         world = two_workers
 
-    run_state_machine_as_test(Here, settings=examples(25, stateful_step_count=30))
+    run_state_machine_as_test(Here, settings=examples(12, stateful_step_count=40))

@@ -50,14 +50,29 @@ class Member:
     keyed: str
     pin: str
     balance: str
-    spoken: str
+    spoken: tuple[str, ...]
+
+    def is_told(self, document: Document) -> bool:
+        """Tell whether the balance is heard, in whatever language."""
+        return any(words in document.said for words in self.spoken)
 
 
-ANN = Member("110105198503122173", "110105198503122173#", "846275", "20180.05", "两万零一百八十元零五分")
-BOB = Member("11010519491231002X", "11010519491231002*#", "628404", "7654.32", "七千六百五十四元三角二分")
+ANN = Member(
+    "110105198503122173",
+    "110105198503122173#",
+    "846275",
+    "20180.05",
+    ("两万零一百八十元", "twenty thousand one hundred"),
+)
+BOB = Member(
+    "11010519491231002X", "11010519491231002*#", "628404", "7654.32", ("七千六百五十四元", "seven thousand six hundred")
+)
 MEMBERS = (ANN, BOB)
 
 Trouble = Literal["none", "slow", "stuck", "503", "html", "another member"]
+TROUBLES: tuple[Trouble, ...] = ("none", "none", "none", "another member", "slow", "503", "html")
+if TIMES > 1:
+    TROUBLES += ("stuck",)
 
 
 @dataclass
@@ -245,7 +260,7 @@ class WholeCalls(RuleBasedStateMachine):
         if document.body in self.legitimate:
             return
         for member in MEMBERS:
-            if member.spoken in document.said:
+            if member.is_told(document):
                 assert member in self.proved, "somebody else's sum is told"
                 assert 0 <= self.now() - self.proved[member] < VERIFIED_MS, "a sum is told after the verification ended"
         self.legitimate.add(document.body)
@@ -264,7 +279,7 @@ class WholeCalls(RuleBasedStateMachine):
         for url, fields in self.posts[-3:-1] if ended else ():
             document = self.world.run(self.caller.post(url, **fields))
             assert document.hangs_up
-            assert not any(member.spoken in document.said for member in MEMBERS)
+            assert not any(member.is_told(document) for member in MEMBERS)
         self.rings()
 
     @property
@@ -278,17 +293,16 @@ class WholeCalls(RuleBasedStateMachine):
     def keys(self, data: st.DataObject) -> None:
         self.takes(self.sends(*self.next_webhook(data)))
 
-    @precondition(lambda self: not self.proved)
-    @rule(member=st.sampled_from(MEMBERS))
-    def asks_for_the_balance(self, member: Member) -> None:
-        """Go the short way to a sum, as far as the call lets one: menu, number, password."""
-        for keys in ("*", "*", "1", member.keyed, member.pin):
+    @rule(member=st.sampled_from(MEMBERS), trouble=st.sampled_from(TROUBLES))
+    def asks_for_the_balance(self, member: Member, trouble: Trouble) -> None:
+        """Go the short way to a sum, as far as the call lets one: menu, number, password, whatever the service does."""
+        self.world.accounts.trouble = trouble
+        if trouble == "none":
+            self.world.accounts.on_script()
+        for keys in ("*", "1", member.keyed, member.pin):
             last = self.here.verbs[-1]
-            if not isinstance(last, Gather):
-                return
-            if bool(last.finish_on_key) != (len(keys) > 1):
-                continue
-            self.takes(self.sends(*self.webhook(keys)))
+            if isinstance(last, Gather) and bool(last.finish_on_key) == (len(keys) > 1):
+                self.takes(self.sends(*self.webhook(keys)))
 
     def next_webhook(self, data: st.DataObject) -> tuple[str, dict[str, str]]:
         last = self.here.verbs[-1]
@@ -362,21 +376,10 @@ class WholeCalls(RuleBasedStateMachine):
 
     # --- faults ---
 
-    @rule(trouble=st.sampled_from(["none", "none", "slow", "stuck", "503", "html", "another member"]))
-    def accounts_have(self, trouble: Trouble) -> None:
-        self.world.accounts.trouble = trouble
-        if trouble == "none":
-            self.world.accounts.on_script()
-
-    @rule(fault=st.sampled_from(["refused", "cut", "stalled" if TIMES > 1 else "refused"]))
+    @rule(fault=st.sampled_from(["none", "none", "refused", "cut", *(["stalled"] if TIMES > 1 else [])]))
     def redis_has(self, fault: Fault) -> None:
-        self.calm = False
+        self.calm = self.calm and fault == "none"
         self.world.run(self.world.before_redis.becomes(fault))
-
-    @precondition(lambda self: self.world.before_redis.fault != "none")
-    @rule()
-    def redis_is_back(self) -> None:
-        self.world.run(self.world.before_redis.becomes("none"))
 
     @rule(confirmed=st.booleans())
     def redis_is_empty(self, confirmed: bool) -> None:
