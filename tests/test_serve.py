@@ -266,7 +266,8 @@ def test_a_demo_from_start_to_stop(begin: Callable[..., Serving]) -> None:
     assert "This is a demo" in serving.out
     assert re.search("110105198503122173 .* 846275", serving.out)
     assert 'ivr call --keys "1 110105198503122173# 846275"' in serving.out
-    assert serving.err == ""
+    # Nothing is amiss, but for days of the coming year that nobody has announced yet.
+    assert [line for line in serving.err.splitlines() if "flows/working_days.yaml" not in line] == []
 
     # The call finds the service and its token by itself.
     done = ivr(BALANCE, serving.folder)
