@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
+from ivr.commands.audit_options import audit, database
 from ivr.settings import SettingsError
 
 DISTRIBUTION = "hotline-12333"
@@ -29,6 +30,8 @@ counters = typer.Typer(help="The counters that keep passwords from being tried o
 account = typer.Typer(help="The account service: check your own, or start the reference one.", rich_markup_mode=None)
 app.add_typer(counters, name="counters")
 app.add_typer(account, name="account")
+app.add_typer(audit, name="audit")
+app.add_typer(database, name="database")
 
 
 def _whole(smallest: int, largest: int) -> Callable[[int | str], int]:

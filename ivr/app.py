@@ -14,6 +14,9 @@ from fastapi.responses import JSONResponse, Response
 from ivr import logs
 from ivr.accounts.breaker import Breaker, State
 from ivr.accounts.client import AccountClient
+from ivr.audit.chain import chain_keys
+from ivr.audit.ledger import Ledger
+from ivr.audit.trail import AuditTrail
 from ivr.channels.twilio.routes import Gate, page_writer, voice_routes
 from ivr.channels.twilio.twiml import HANG_UP
 from ivr.counters import Counters
@@ -44,6 +47,7 @@ DAYS_AHEAD = 60
 DRAIN_SECONDS = 12.0
 """A worker that stops lets its work end first; no work takes longer."""
 
+AUDIT_STOPS_SECONDS = 2.0
 
 log = logging.getLogger("ivr.serve")
 
@@ -141,6 +145,9 @@ def create_app(
         now,
         RefusalTimes(redis, deadline=deadlines.store),
     )
+    trail = AuditTrail(
+        settings.audit_folder, chain_keys(settings.secrets), worker=f"{socket.gethostname()}/{settings.worker}", now=now
+    )
     hotline = Hotline(
         versions=versions,
         store=CallStore(redis, seals, deadline=deadlines.store, claim_s=deadlines.claim),
@@ -149,6 +156,7 @@ def create_app(
         dropped=DroppedCalls(redis, seals, deadline=deadlines.store),
         emergency=emergency,
         metrics=metrics,
+        ledger=Ledger(trail, seals),
         write=page_writer(settings.public_url),
         hang_up=HANG_UP,
         refusal_step=settings.refusal_step,
@@ -160,6 +168,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await accounts.open()
         await versions.serve(versions.current)
+        trail.start()
         tended = (emergency.watch(), edits.watch(), versions.look_after_them(), accounts.watch())
         watching = [asyncio.create_task(one) for one in tended]
         app.state.started = True
@@ -168,6 +177,7 @@ def create_app(
             task.cancel()
         await versions.leave()
         await hotline.works.drain(DRAIN_SECONDS)
+        await trail.stop(AUDIT_STOPS_SECONDS)
         await accounts.close()
         await redis.aclose()
 
@@ -192,6 +202,8 @@ def create_app(
         if app.state.draining or not app.state.started:
             return JSONResponse({"status": "draining" if app.state.draining else "starting"}, status_code=503)
         reasons = await _degraded(counters, accounts)
+        if trail.failing:
+            reasons.append(f"The audit trail cannot be written ({trail.failing}): nothing personal is told.")
         told = {"version": versions.current.version, "problems": len(edits.refused)}
         return JSONResponse({"status": "ready", "degraded": bool(reasons), "reasons": reasons, "flows": told})
 

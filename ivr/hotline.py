@@ -11,13 +11,14 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from ivr.audit.ledger import Ledger
 from ivr.call import Ask, Dial, End, Event, NoAnswer, Session, Started, Turn
 from ivr.dropped import DroppedCalls
 from ivr.emergency import Emergency
 from ivr.inquiry import Desk
 from ivr.lookups import DECLARED, unfinished
 from ivr.metrics import Metrics
-from ivr.pages import Call, Page, Pages
+from ivr.pages import Call, Page, Pages, turn_of
 from ivr.public_mode import PublicMode
 from ivr.seals import Position, Seals, position_of
 from ivr.shedding import Shedding
@@ -47,6 +48,7 @@ class Hotline:
         dropped: DroppedCalls,
         emergency: Emergency,
         metrics: Metrics,
+        ledger: Ledger,
         write: Callable[[Page], bytes],
         hang_up: bytes,
         refusal_step: float = 1.5,
@@ -55,7 +57,7 @@ class Hotline:
     ) -> None:
         self.deadlines = deadlines or Deadlines()
         self.stepping = Stepping(
-            versions, desk, emergency, metrics, refusal_step=refusal_step, work_seconds=self.deadlines.work
+            versions, desk, emergency, metrics, ledger, refusal_step=refusal_step, work_seconds=self.deadlines.work
         )
         self.store = store
         self.dropped = dropped
@@ -90,7 +92,7 @@ class Hotline:
     async def _turn(self, call: Call, position: Position | None, token: str, event: Event, arrived: float) -> bytes:
         kept = await self._load(call)
         if isinstance(kept, Ended):
-            return self._over(kept, _turn_of(position))
+            return self._over(kept, turn_of(position))
         if position is None and kept is not None and kept.awaits(token):
             position = position_of(kept.session)  # handed out by another release: the session tells where it leads
         if position is None:
@@ -115,7 +117,7 @@ class Hotline:
     async def _poll(self, call: Call, position: Position | None, arrived: float) -> bytes:
         kept = await self._load(call)
         if isinstance(kept, Ended):
-            return self._over(kept, _turn_of(position))
+            return self._over(kept, turn_of(position))
         if position is None:
             return await self._stand(call, kept, arrived)
         if kept is None:
@@ -133,7 +135,7 @@ class Hotline:
         try:
             kept = await self._load(call)
             if isinstance(kept, Ended):
-                return self._over(kept, _turn_of(position))
+                return self._over(kept, turn_of(position))
             here = position if kept is None else position_of(kept.session)
             if here is not None and await self.stepping.with_a_human(here):
                 return self.pages.on(call, here)
@@ -314,7 +316,3 @@ class Hotline:
 
 def _clock() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _turn_of(position: Position | None) -> int | None:
-    return None if position is None else position.turn

@@ -28,7 +28,9 @@ class Declared(NamedTuple):
     just keyed. `hushed`: nothing that is heard before a verification may tell which outcome it was. `proves`: outcomes
     after which a member is verified. `forgets`: outcomes that end the verification, and
     all facts with it. `rows`: outcomes that bring a list, with the kinds of its entries and the facts of each.
-    `terms`: facts that are ids of prompts, with every id that they can be.
+    `terms`: facts that are ids of prompts, with every id that they can be. `audited_as`: the field that its audit
+    entries name, where that is not the lookup's own name. `acts`: it does something that cannot be taken back, so an
+    audit entry is written before it does.
     """
 
     answer: Callable[[Inquiry], Awaitable[Answered]]
@@ -43,6 +45,8 @@ class Declared(NamedTuple):
     forgets: frozenset[str] = frozenset()
     rows: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType({})
     terms: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    audited_as: str = ""
+    acts: bool = False
 
 
 async def forget(inquiry: Inquiry) -> Answered:
@@ -153,7 +157,7 @@ def _outcomes(**facts: str) -> Mapping[str, frozenset[str]]:
     return {outcome: frozenset(names.split()) for outcome, names in facts.items()}
 
 
-def _list(answer: Callable[[Inquiry], Awaitable[Answered]], **kinds: str) -> Declared:
+def _list(answer: Callable[[Inquiry], Awaitable[Answered]], audited_as: str, **kinds: str) -> Declared:
     """Declare a lookup that tells a list by the page: `more` follow, or these are the `last`."""
     return Declared(
         answer,
@@ -162,6 +166,7 @@ def _list(answer: Callable[[Inquiry], Awaitable[Answered]], **kinds: str) -> Dec
         remote=True,
         forgets=frozenset({"expired"}),
         rows=dict.fromkeys(("more", "last"), _outcomes(**kinds)),
+        audited_as=audited_as,
     )
 
 
@@ -195,12 +200,15 @@ DECLARED: Mapping[str, Declared] = {
         refusals=frozenset({"refused", "refused_again", "spent", "too_simple"}),
         takes_secret=True,
         proves=frozenset({"ok"}),
+        audited_as="verification",
     ),
     "send_code": Declared(
         send_code,
         _outcomes(sent="", enough="", closed="", error=""),
         remote=True,
         refusals=frozenset({"sent"}),
+        audited_as="code request",
+        acts=True,
     ),
     "verify_code": Declared(
         verify_code,
@@ -210,6 +218,7 @@ DECLARED: Mapping[str, Declared] = {
         refusals=frozenset({"refused", "refused_again", "spent"}),
         takes_secret=True,
         proves=frozenset({"ok"}),
+        audited_as="code verification",
     ),
     "judge_password": Declared(
         judge_password,
@@ -225,6 +234,8 @@ DECLARED: Mapping[str, Declared] = {
         takes_secret=True,
         proves=frozenset({"changed"}),
         forgets=frozenset({"expired"}),
+        audited_as="password change",
+        acts=True,
     ),
     "drop_password": Declared(drop_password, _outcomes(done="")),
     "dropped": Declared(dropped, _outcomes(no="", yes="")),
@@ -257,14 +268,14 @@ DECLARED: Mapping[str, Declared] = {
     "policy_city": Declared(policy_city, _outcomes(chosen="")),
     "policy": Declared(policy, _outcomes(told=""), rows={"told": POLICY_ROWS}, terms=TERMS),
     "policy_withdrawal": Declared(policy_withdrawal, _outcomes(told=""), rows={"told": WITHDRAWAL_ROWS}),
-    "contributions": _list(records.contributions, **_CONTRIBUTIONS),
-    "contributions_more": _list(records.contributions_more, **_CONTRIBUTIONS),
-    "credits": _list(records.monthly_credits, **_CREDITS),
-    "credits_more": _list(records.monthly_credits_more, **_CREDITS),
-    "payments": _list(records.payments, **_PAYMENTS),
-    "payments_more": _list(records.payments_more, **_PAYMENTS),
-    "transfers": _list(records.transfers, **_TRANSFERS),
-    "transfers_more": _list(records.transfers_more, **_TRANSFERS),
+    "contributions": _list(records.contributions, "contributions", **_CONTRIBUTIONS),
+    "contributions_more": _list(records.contributions_more, "contributions", **_CONTRIBUTIONS),
+    "credits": _list(records.monthly_credits, "credits", **_CREDITS),
+    "credits_more": _list(records.monthly_credits_more, "credits", **_CREDITS),
+    "payments": _list(records.payments, "payments", **_PAYMENTS),
+    "payments_more": _list(records.payments_more, "payments", **_PAYMENTS),
+    "transfers": _list(records.transfers, "transfers", **_TRANSFERS),
+    "transfers_more": _list(records.transfers_more, "transfers", **_TRANSFERS),
     "coverage": Declared(
         records.coverage,
         _outcomes(**dict.fromkeys(_INSURED, "scheme"), none="as_of", expired="", error=""),
@@ -288,6 +299,8 @@ DECLARED: Mapping[str, Declared] = {
         personal=True,
         remote=True,
         forgets=frozenset({"expired"}),
+        audited_as="text message",
+        acts=True,
     ),
     "text_page": Declared(
         text_page,
@@ -295,5 +308,7 @@ DECLARED: Mapping[str, Declared] = {
         personal=True,
         remote=True,
         forgets=frozenset({"expired"}),
+        audited_as="text message",
+        acts=True,
     ),
 }

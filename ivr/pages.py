@@ -79,3 +79,8 @@ class Pages:
 
     def _go_to(self, kind: str, call: Call, position: Position, say: tuple[Utterance, ...]) -> bytes:
         return self._write(Page(Turn(say, Wait()), self._seals.seal_token(kind, call.sid, position), kind))
+
+
+def turn_of(position: Position | None) -> int | None:
+    """Give the turn that a token is for; None for one that did not open."""
+    return None if position is None else position.turn

@@ -196,15 +196,17 @@ class Seals:
         return tuple(_name(keys.name, kind, value) for keys in self._keys)
 
 
-def _keys_of(secret: bytes) -> _Keys:
-    def derive(label: str, length: int) -> bytes:
-        return HKDF(SHA256(), length, salt=None, info=f"ivr {label} 1".encode()).derive(secret)
+def derived(secret: bytes, label: str, length: int) -> bytes:
+    """Derive a key for one use from a secret; no use can be told from another's key (HKDF-SHA256)."""
+    return HKDF(SHA256(), length, salt=None, info=f"ivr {label} 1".encode()).derive(secret)
 
+
+def _keys_of(secret: bytes) -> _Keys:
     return _Keys(
-        ident=derive("key id", 4),
-        token=AESSIV(derive("token", 64)),
-        value=AESGCM(derive("value", 32)),
-        name=derive("name", 32),
+        ident=derived(secret, "key id", 4),
+        token=AESSIV(derived(secret, "token", 64)),
+        value=AESGCM(derived(secret, "value", 32)),
+        name=derived(secret, "name", 32),
     )
 
 

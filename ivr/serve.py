@@ -8,7 +8,7 @@ import socket
 import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import SecretStr
 
@@ -22,9 +22,11 @@ from ivr.seals import Seals
 from ivr.settings import DEMO_ACCOUNT_SID, Settings, SettingsError
 from ivr.supervisor import Child, StartFailed, keep_up, listen, log, web_url
 
+if TYPE_CHECKING:
+    from ivr.audit.keeping import AuditKeeping
+
 _ACCOUNT_LEAVE_S = 3.0
 _EPOCH_TRIES = 20
-_DATABASE_OPENS_S = 5.0
 
 
 class Service:
@@ -58,6 +60,7 @@ class Service:
         self._account: Child | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._keeping: AuditKeeping | None = None
         self._life, self._life_end = os.pipe()
         # What the workers of this start share: what they count, the flow version that held last, who died of what.
         self._shared = tempfile.TemporaryDirectory(prefix="ivr-shared-")
@@ -79,8 +82,7 @@ class Service:
 
         Raises `StartFailed`, `EmbeddedFailed`, or `SettingsError` for a database that cannot be opened.
         """
-        if "database_url" not in self.settings.stand_ins:
-            await check_database(self.settings.database_url, writes=self._account_socket is not None)
+        await upgrade_database(self.settings)
         if self._account_socket is not None:
             self._start_account(self._account_socket)
         if self._valkey is not None:
@@ -92,6 +94,8 @@ class Service:
         self._watch(self._crew.keep())
         await self._unless_failed(self._crew.up())
         await self._unless_failed(self._all_ready())
+        self._keeping = audit_keeping(self.settings)
+        self._watch(self._keeping.keep())
         # Where nothing is embedded the folder may be of no use: the service then just is not found by `ivr call`.
         with contextlib.suppress(OSError, SettingsError):
             self._folder.open().announce(self.where())
@@ -111,6 +115,8 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._keeping is not None:
+            await self._keeping.stop()
         if self._valkey is not None:
             await self._valkey.stop()
         for sock in (*self._probes, *filter(None, [self._account_socket])):
@@ -267,28 +273,28 @@ def check_redis_url(settings: Settings) -> None:
         raise SettingsError(str(error)) from None
 
 
-async def check_database(url: str, *, writes: bool = True) -> None:
-    """Raise `SettingsError` where the database at ``url`` cannot be opened, or written where ``writes``."""
-    from ivr.accounts.reference.database import create_tables, open_engine
+async def upgrade_database(settings: Settings) -> None:
+    """Bring the hotline's own tables up to date. Raises `SettingsError` where the database cannot be opened."""
+    # Read only where it is needed, like all that imports the database: `ivr --help` has no use for it.
+    from ivr.database.upgrading import upgrade
 
-    try:
-        engine = open_engine(url)
-    except ImportError as error:
-        driver = error.name or "of its URL"
-        raise SettingsError(f"IVR_DATABASE_URL is wrong: its driver {driver} is not installed.") from None
-    try:
-        async with asyncio.timeout(_DATABASE_OPENS_S):
-            if writes:
-                await create_tables(engine)
-            else:
-                await (await engine.connect()).close()
-    except Exception as error:  # every driver raises its own
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0].rstrip(".")
-        raise SettingsError(
-            f"The database at IVR_DATABASE_URL cannot be opened: {reason or 'it does not answer'}."
-        ) from None
-    finally:
-        await engine.dispose()
+    await upgrade(settings.database_url)
+
+
+def audit_keeping(settings: Settings) -> "AuditKeeping":
+    """Give what looks after the audit trail of this machine."""
+    from ivr.audit.keeping import AuditKeeping
+
+    return AuditKeeping(settings.audit_folder, settings.database_url, days=settings.audit_days)
+
+
+async def check_database(url: str) -> None:
+    """Make the tables of the reference service. Raises `SettingsError` where the database cannot be opened."""
+    from ivr.accounts.reference.database import create_tables
+    from ivr.database.opening import opened
+
+    async with opened(url) as engine:
+        await create_tables(engine)
 
 
 def sqlite_url(path: Path) -> str:

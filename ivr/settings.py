@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     secret_key: SecretStr = SecretStr("")
     database_url: str = Field(default="", repr=False)
     data_dir: Path = Field(default_factory=lambda: user_data_path("hotline-12333"))
+    audit_dir: Path | None = None
+    """Where each worker writes its audit entries; unset, a folder of the data folder."""
+    audit_days: int = 1095
+    """Days for which audit entries are kept."""
     refusal_step: float = 1.5
     """Seconds of the fixed step on which every refusal is sent."""
     flows_dir: Path | None = None
@@ -91,6 +95,11 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[bytes, ...]:
         """The sealing keys, one or two of 32 bytes; the first one seals, all of them open."""
         return tuple(_key(part) for part in _parts(self.secret_key.get_secret_value()))
+
+    @property
+    def audit_folder(self) -> Path:
+        """The folder of this machine's audit entries."""
+        return self.audit_dir or self.data_dir / "audit"
 
     @property
     def demo(self) -> bool:
@@ -179,11 +188,16 @@ class Settings(BaseSettings):
         # Not above 4: every webhook is answered within 5 s. A NaN fails both comparisons.
         return _expect(value, 0.01 <= value <= 4, "seconds from 0.01 to 4")
 
-    @field_validator("data_dir")
+    @field_validator("audit_days")
     @classmethod
-    def _data_folder(cls, value: Path) -> Path:
-        path = value.expanduser().absolute()
-        return _expect(path, path.is_dir() or not path.exists(), f"a folder, but {path} is a file")
+    def _days(cls, value: int) -> int:
+        return _expect(value, 1 <= value <= 36_500, "days from 1 to 36500")
+
+    @field_validator("data_dir", "audit_dir")
+    @classmethod
+    def _data_folder(cls, value: Path | None) -> Path | None:
+        path = value and value.expanduser().absolute()
+        return _expect(path, path is None or path.is_dir() or not path.exists(), f"a folder, but {path} is a file")
 
     @field_validator("flows_dir", "prompts_dir")
     @classmethod

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from ivr.audit.ledger import Ledger
 from ivr.call import Answered, Ask, Dial, End, Event, Session, Silence, Started, Turn, Utterance
 from ivr.emergency import Emergency
 from ivr.engine import begin, step
@@ -79,6 +80,7 @@ class Stepping:
         desk: Desk,
         emergency: Emergency,
         metrics: Metrics,
+        ledger: Ledger,
         *,
         refusal_step: float,
         work_seconds: float,
@@ -87,6 +89,7 @@ class Stepping:
         self.metrics = metrics
         self.emergency = emergency
         self.desk = desk
+        self.ledger = ledger
         self._refusal_step = refusal_step
         self._work_seconds = work_seconds
 
@@ -224,7 +227,7 @@ class Stepping:
     ) -> Answered:
         hotline, settles = library.hotlines.hotlines[session.hotline], [] if settles is None else settles
         inquiry = Inquiry(self.desk, sid, session, library, hotline, until, ask.secret, spent, settles)
-        return await DECLARED[ask.lookup].answer(inquiry)
+        return await self.ledger.ask(ask.lookup, inquiry)
 
 
 def _on(library: Library, session: Session) -> Session:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,6 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ivr.accounts.client import AccountClient
+from ivr.audit.chain import chain_keys
+from ivr.audit.ledger import Ledger
+from ivr.audit.trail import AuditTrail
 from ivr.call import (
     Answered,
     Ask,
@@ -233,7 +237,11 @@ async def _in_public_mode(session: Session, event: Event, now: int) -> tuple[Ses
             refusal_times=RefusalTimes(redis),
         )
         emergency = Emergency(default_dirs()[0])
-        stepping = Stepping(LiveVersions(LIBRARY), desk, emergency, Metrics(), refusal_step=0.01, work_seconds=1)
+        trail = AuditTrail(Path("/there/is/no/such"), chain_keys([bytes(32)]), worker="test/0", now=lambda: now)
+        ledger = Ledger(trail, SEALS)
+        stepping = Stepping(
+            LiveVersions(LIBRARY), desk, emergency, Metrics(), ledger, refusal_step=0.01, work_seconds=1
+        )
         return await stepping.inside("CA" + "0" * 32, replace(session, public=True), event)
 
 

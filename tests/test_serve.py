@@ -157,7 +157,8 @@ def begin(short_folder: Path) -> Iterator[Callable[..., Serving]]:
 def test_the_help_names_the_commands(arguments: list[str], tmp_path: Path) -> None:
     done = ivr(arguments, tmp_path)
     assert done.returncode == 0
-    for command in ("serve", "call", "check", "draw", "flows", "schemas", "account", "counters", "version"):
+    ours = "serve", "call", "check", "draw", "flows", "schemas", "account", "counters", "audit", "database", "version"
+    for command in ours:
         assert re.search(rf"^  {command} ", done.stdout, re.MULTILINE)
     assert "worker" not in done.stdout
 
@@ -170,6 +171,10 @@ def test_the_help_names_the_commands(arguments: list[str], tmp_path: Path) -> No
         ("check", "--prompts"),
         ("counters", "confirm"),
         ("counters confirm", "IVR_REDIS_URL"),
+        ("audit verify", "cut off"),
+        ("audit show", "--call"),
+        ("audit prune", "IVR_AUDIT_DAYS"),
+        ("database upgrade", "IVR_DATABASE_URL"),
         ("account serve", "reference account service"),
         ("version", "Show the version"),
     ],
@@ -324,6 +329,12 @@ def test_a_demo_from_start_to_stop(begin: Callable[..., Serving]) -> None:
     assert "Traceback" not in serving.err
     assert not [pid for pid in before if lives(pid)]
     assert not (serving.data / "serve.json").exists()
+
+    # Each of the four answers has its two entries, also those of the worker that was killed, whose chain has no end.
+    verified = ivr(["audit", "verify"], serving.folder)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert "its end is open" in verified.stdout
+    assert "The audit trail holds: 8 entries in " in verified.stdout
 
     # The next one keeps the secrets: what was sealed yesterday opens today.
     again = begin().ready()

@@ -1,10 +1,9 @@
 """The tables of the reference service: members and what is known of them, references, codes, the outbox."""
 
 from datetime import date
-from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, event, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Money is kept in fen and instants in seconds since 1970, both whole: SQLite has neither decimals nor time zones.
@@ -147,26 +146,6 @@ class OutboxRow(Base):
     text: Mapped[str]
     idempotency_key: Mapped[str] = mapped_column(unique=True)
     __table_args__ = ({"sqlite_autoincrement": True},)
-
-
-def open_engine(database_url: str) -> AsyncEngine:
-    """Open the database at an SQLAlchemy URL; ``sqlite:///file`` gets its asynchronous driver by itself."""
-    url = make_url(database_url)
-    if url.drivername == "sqlite":
-        url = url.set(drivername="sqlite+aiosqlite")
-    if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
-    # One connection: SQLite has one writer anyway, and no transaction here waits for anything but the disk.
-    engine = create_async_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, pool_timeout=5)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def settle(connection: Any, _: Any) -> None:
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=3000"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    return engine
 
 
 async def create_tables(engine: AsyncEngine) -> None:

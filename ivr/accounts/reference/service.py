@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from ivr.accounts import contract
-from ivr.accounts.reference.database import MemberRow, create_tables, open_engine
+from ivr.accounts.reference.database import MemberRow, create_tables
 from ivr.accounts.reference.desk import Clock, Desk, hold_to_step
 from ivr.accounts.reference.members import SAMPLE_MEMBERS, Sample
 from ivr.accounts.reference.outbox import Outbox
@@ -20,6 +20,7 @@ from ivr.accounts.reference.pins import Pins
 from ivr.accounts.reference.problems import Gate, Problem, answer_with_problems
 from ivr.accounts.reference.records import Records
 from ivr.accounts.reference.seeding import seed
+from ivr.database.opening import open_engine
 
 BEIJING: Final = timezone(timedelta(hours=8))
 

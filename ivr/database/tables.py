@@ -1,0 +1,26 @@
+"""The tables of the hotline's own database. Whoever changes one writes a migration, and names it in `REVISION`."""
+
+from sqlalchemy import BigInteger, Boolean, Column, MetaData, String, Table
+
+REVISION = "0001"
+"""The newest migration: a database that is there is used as it is."""
+
+VERSION_TABLE = "hotline_version"
+"""Where the migration of a database is noted: under a name of our own, since others may keep tables beside ours."""
+
+METADATA = MetaData()
+
+# Instants are milliseconds since 1970.
+AUDIT_CHAINS = Table(
+    "audit_chains",
+    METADATA,
+    Column("chain", String(16), primary_key=True),
+    Column("worker", String(255), nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("mac", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("closed", Boolean, nullable=False),
+    Column("pruned_at", BigInteger, nullable=True),
+)
+"""The head of each chain of audit entries: how far it had come when it was last looked at."""
