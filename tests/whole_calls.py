@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from redis.asyncio import Redis
 from scripted_accounts import REF, VERIFIED, ScriptedAccounts
-from tampering import SEALS, Caller, Document, emptied, token_at
+from tampering import PATIENT, SEALS, Caller, Document, emptied, token_at
 from tcp_proxy import Fault, TcpProxy
 
 from ivr.carrier.carrier import Carrier
@@ -278,7 +278,7 @@ class WholeCalls(RuleBasedStateMachine):
     def over(self) -> None:
         # A call that began too long ago is hung up on as well, but its end was not committed.
         ended = self.calm and isinstance(
-            self.world.run(CallStore(self.world.redis, SEALS).load(self.caller.sid)), Ended
+            self.world.run(CallStore(self.world.redis, SEALS, deadline=PATIENT).load(self.caller.sid)), Ended
         )
         for url, fields in self.posts[-3:-1] if ended else ():
             document = self.world.run(self.caller.post(url, **fields))
@@ -393,7 +393,7 @@ class WholeCalls(RuleBasedStateMachine):
 
     @rule()
     def an_operator_confirms_the_counters(self) -> None:
-        self.world.run(Counters(self.world.redis, SEALS).confirm_epoch())
+        self.world.run(Counters(self.world.redis, SEALS, deadline=PATIENT).confirm_epoch())
 
     @rule(ms=st.sampled_from([MINUTE_MS, 4 * MINUTE_MS, 6 * MINUTE_MS, 16 * MINUTE_MS, YEAR_MS, -YEAR_MS]))
     def time_passes(self, ms: int) -> None:
@@ -405,7 +405,7 @@ class WholeCalls(RuleBasedStateMachine):
         """Nobody is left to finish what was begun: the next webhook is told so, whatever it keyed."""
         kept = self.kept()
         if self.calm and kept is not None and kept.claim is None:
-            store = CallStore(self.world.redis, SEALS, claim_s=0.02)
+            store = CallStore(self.world.redis, SEALS, claim_s=0.02, deadline=PATIENT)
             claim = store.claim(
                 self.caller.sid, expected=kept.turn, claim_id="0" * 16, worker="dead", session=kept.session, ttl_s=60
             )
@@ -414,7 +414,7 @@ class WholeCalls(RuleBasedStateMachine):
     # --- what holds ---
 
     def kept(self) -> Kept | None:
-        kept = self.world.run(CallStore(self.world.redis, SEALS).load(self.caller.sid))
+        kept = self.world.run(CallStore(self.world.redis, SEALS, deadline=PATIENT).load(self.caller.sid))
         return kept if isinstance(kept, Kept) else None
 
     @invariant()
