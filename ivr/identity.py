@@ -28,7 +28,7 @@ async def may_try(inquiry: Inquiry) -> Answered:
         return Answered("spent")
     if session.public or not await _countable(inquiry):
         return Answered("closed")
-    return Answered("error" if inquiry.desk.accounts.out else "open")
+    return Answered("error" if inquiry.desk.accounts.breaker.in_vain() else "open")
 
 
 async def verify(inquiry: Inquiry) -> Answered:

@@ -187,6 +187,19 @@ def test_a_late_answer_of_a_request_from_before_closes_and_a_late_failure_does_n
     assert turned == ["open", "half_open", "closed"]
 
 
+def test_while_the_probe_fails_hardly_anybody_is_asked_for_a_number() -> None:
+    watched = Watched(Service(takes=0.0, fails=True, probe_fails=True))
+    watched.calls()
+    asked = 0
+    for _ in range(120):
+        watched.passes(0.5)
+        asked += not watched.breaker.in_vain()
+    assert 1 <= asked <= 7
+    watched.service = Service()
+    watched.passes(1.5)
+    assert not watched.breaker.in_vain()
+
+
 def test_half_open_lets_one_through_at_a_time() -> None:
     breaker = Breaker(lambda: 0.0)
     ticket = breaker.asks()

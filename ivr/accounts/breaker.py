@@ -28,6 +28,8 @@ GOOD_PROBES: Final = 3
 """After so many in a row it is closed, also where nobody has called meanwhile."""
 TRIAL_AFTER: Final = 5.0
 """Seconds after which one request is let through although the probe fails: /healthz alone shuts nobody out."""
+SCOUT_EVERY: Final = 10.0
+"""While the probe still fails, so often somebody is asked for a number, whose verification can be that one request."""
 
 
 class Breaker:
@@ -51,8 +53,19 @@ class Breaker:
         self._opened_at = 0.0
         self._opened_after = 0  # the last ticket of the time before it opened
         self._good = 0
+        self._scout_at = float("-inf")
 
     # --- requests ---
+
+    def in_vain(self) -> bool:
+        """Tell whether a caller would be asked for a number in vain: by all signs the service will not answer."""
+        if self.state == "closed" or (self.state == "half_open" and self._good):
+            return False
+        now = self._now()
+        if self.state == "open" or now - self._scout_at < SCOUT_EVERY:
+            return True
+        self._scout_at = now
+        return False
 
     def asks(self) -> int | None:
         """Give the ticket of a request that may be sent; None where the caller has to be told at once."""

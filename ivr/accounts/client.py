@@ -69,8 +69,8 @@ class AccountClient:
 
     @property
     def out(self) -> bool:
-        """Tell whether the service is known to be out, so that nobody needs to be asked for a number."""
-        return self.breaker.state == "open"
+        """Tell whether the service is known to be out, or not known to be back."""
+        return self.breaker.state != "closed"
 
     async def watch(self) -> None:
         """Look after the breaker for as long as the service is used: probe where an outage is suspected or may end."""
