@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
+from redis_nodes import Servers, in_a_cluster, with_sentinels
 
 import ivr
 from ivr.embedded import EmbeddedValkey
@@ -108,6 +109,20 @@ async def own_valkey(short_folder: Path) -> AsyncIterator[EmbeddedValkey]:
     await server.start()
     yield server
     await server.stop()
+
+
+@pytest.fixture(scope="session")
+def sentinel_servers() -> Iterator[Servers]:
+    """Run a master, a replica and three Sentinels; whoever breaks one of them mends it."""
+    with with_sentinels() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def cluster_servers() -> Iterator[Servers]:
+    """Run a cluster of three masters, one of them with a replica; whoever breaks a node mends it."""
+    with in_a_cluster() as servers:
+        yield servers
 
 
 @pytest.fixture(autouse=True)

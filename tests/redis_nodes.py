@@ -319,13 +319,13 @@ def _replaceable(watchers: list[Node], data: list[Node]) -> Node | None:
     well = all(one["flags"] in ("master", {"master"}) for one in seen)
     well &= all(one["flags"] in ("slave", {"slave"}) for known in replicas for one in known)
     ports = {int(one["port"]) for one in seen}
-    return next((node for node in data if well and ports == {node.proxy.port} and _is_followed(node)), None)
+    return next((node for node in data if well and ports == {node.proxy.port} and _is_followed(node, data)), None)
 
 
 def _replaceable_of(nodes: list[Node]) -> Node | None:
     if not all(node.alive and _whole(node) for node in nodes):
         return None
-    return next((node for node in nodes if _is_followed(node)), None)
+    return next((node for node in nodes if _is_followed(node, nodes)), None)
 
 
 def _demote(watchers: list[Node], data: list[Node]) -> None:
@@ -336,9 +336,13 @@ def _demote(watchers: list[Node], data: list[Node]) -> None:
             node.redis.execute_command("REPLICAOF", HOST, *told)
 
 
-def _is_followed(node: Node) -> bool:
-    facts = node.redis.info("replication")
-    return bool(facts["role"] == "master" and facts.get("slave0", {}).get("state") == "online")
+def _is_followed(node: Node, nodes: list[Node]) -> bool:
+    """Tell whether a replica holds all that a master has; the master itself is content once it has sent it."""
+    replication = [other.redis.info("replication") for other in nodes]
+    follows = [
+        facts.get("master_port") == node.proxy.port and facts.get("master_link_status") == "up" for facts in replication
+    ]
+    return any(follows) and node.redis.info("replication")["role"] == "master"
 
 
 def _knows(node: Node, nodes: list[Node]) -> bool:

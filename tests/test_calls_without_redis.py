@@ -9,11 +9,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import pytest_asyncio
 from hotline_under_test import UnderTest, serving
 from redis.asyncio import Redis
+from redis_nodes import Network
 from tampering import (
     BALANCE,
     NUMBER,
@@ -27,6 +29,7 @@ from tampering import (
     verifications,
     words,
 )
+from tcp_proxy import TcpProxy
 
 from ivr.embedded import EmbeddedValkey
 from ivr.redis_line import connect
@@ -36,10 +39,12 @@ BACK_WITHIN_S = 2.0
 
 @dataclass
 class Trouble:
-    """A server that a test breaks and mends."""
+    """A server that a test breaks and mends, or the network before it."""
 
     server: EmbeddedValkey
     redis: Redis
+    network: Network
+    proxy: TcpProxy
 
     def signals(self, number: int) -> None:
         assert self.server.pid
@@ -71,12 +76,23 @@ class Trouble:
     async def roomy(self) -> None:
         await self.redis.config_set("maxmemory", "0")
 
+    async def cut(self) -> None:
+        self.network.run(self.proxy.becomes("cut"))
+
+    async def dripping(self) -> None:
+        self.network.run(self.proxy.becomes("dripping"))
+
+    async def passing(self) -> None:
+        self.network.run(self.proxy.becomes("none"))
+
 
 FAULTS: dict[str, tuple[Callable[[Trouble], Awaitable[None]], Callable[[Trouble], Awaitable[None]]]] = {
     "killed": (Trouble.killed, Trouble.started),
     "stalled": (Trouble.stalled, Trouble.goes_on),
     "read-only": (Trouble.read_only, Trouble.writable),
     "full": (Trouble.full, Trouble.roomy),
+    "cut": (Trouble.cut, Trouble.passing),
+    "dripping": (Trouble.dripping, Trouble.passing),
 }
 
 every_fault = pytest.mark.parametrize("fault", FAULTS)
@@ -93,8 +109,20 @@ def server() -> Iterator[EmbeddedValkey]:
 
 
 @pytest.fixture(scope="module")
-def running(server: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(server.url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT, patience=0.5) as under_test:
+def network() -> Iterator[Network]:
+    with Network() as network:
+        yield network
+
+
+@pytest.fixture(scope="module")
+def proxy(server: EmbeddedValkey, network: Network) -> TcpProxy:
+    return network.proxy(TcpProxy(unquote(server.url.removeprefix("unix://"))))
+
+
+@pytest.fixture(scope="module")
+def running(proxy: TcpProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
+    url = f"redis://{proxy.address}"
+    with serving(url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT, patience=0.5) as under_test:
         yield under_test
 
 
@@ -107,8 +135,8 @@ async def redis(server: EmbeddedValkey) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-def trouble(server: EmbeddedValkey, redis: Redis) -> Trouble:
-    return Trouble(server, redis)
+def trouble(server: EmbeddedValkey, redis: Redis, network: Network, proxy: TcpProxy) -> Trouble:
+    return Trouble(server, redis, network, proxy)
 
 
 @pytest.fixture
@@ -223,6 +251,29 @@ async def test_what_cannot_be_committed_is_not_told_and_leaves_nobody_waiting(
         assert verifications(hotline) == 1
 
 
+async def test_a_read_only_redis_repeats_nothing_that_costs(hotline: UnderTest, trouble: Trouble) -> None:
+    """The incident of 2013: charges were made, could not be marked as made, and were made again at every try."""
+    hotline.accounts.script({"verify": ["ok"] * 9, "balance": [BALANCE] * 9, "messages": ["sent"] * 9})
+    async with calling(hotline, workers=1) as caller:
+        here = await caller.verified()
+        hotline.accounts.delay = 0.2
+        waiting = asyncio.create_task(caller.keys("1"))
+        await asyncio.sleep(0.1)
+        await trouble.read_only()
+        try:
+            await waiting
+            for _ in range(3):
+                await caller.post(here.next, Digits="1")
+        finally:
+            await trouble.writable()
+        await _back(hotline)
+        for _ in range(3):
+            await caller.post(here.next, Digits="1")
+        await caller.keys("*")
+        asked = [question for question, _, _ in hotline.accounts.asked]
+        assert (asked.count("messages"), asked.count("verify")) == (1, 1)
+
+
 async def test_a_redis_that_comes_back_empty_knows_nobody(caller: Caller, redis: Redis) -> None:
     await caller.verified()
     await emptied(redis, confirmed=False)
@@ -234,6 +285,39 @@ async def test_a_redis_that_comes_back_empty_knows_nobody(caller: Caller, redis:
     await emptied(redis)
     await caller.keys("*")
     assert words("identify.ask_number") in (await caller.keys("1")).said
+
+
+@pytest.mark.parametrize("damage", ["another type", "garbage"])
+async def test_whatever_else_lies_in_the_keys_of_a_call_it_goes_on_as_nobodys(
+    hotline: UnderTest, caller: Caller, redis: Redis, damage: str
+) -> None:
+    await caller.verified()
+    for key in [key async for key in redis.scan_iter()]:
+        if damage == "another type":
+            await redis.delete(key)
+            await redis.rpush(key, b"\xff\x00")
+        elif await redis.type(key) == b"hash":
+            await redis.hset(key, mapping=dict.fromkeys(await redis.hkeys(key), b"\xff\x00"))
+        else:
+            await redis.set(key, b"\xff\x00")
+    assert SUM not in (await caller.keys("9")).said
+    await caller.keys("*")
+    assert words("identify.ask_number") in (await caller.keys("1")).said
+    await caller.keys(NUMBER + "#")
+    assert SUM in (await caller.keys(PASSWORD)).said
+
+
+async def test_a_replica_that_lags_brings_no_verification_back(caller: Caller, redis: Redis) -> None:
+    """What a failover may put in the place of a call: its state of two turns ago, when the caller was verified."""
+    await caller.verified()
+    key = f"ivr:{{{caller.sid}}}"
+    verified = await redis.dump(key)
+    assert verified is not None
+    await caller.keys("*")
+    await caller.keys("*")
+    await redis.restore(key, 60_000, verified, replace=True)
+    assert SUM not in (await caller.keys("9")).said
+    assert (await kept_of(redis, caller.sid)).session.member is None
 
 
 # --- the fallback URL ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest_asyncio
 from hotline_under_test import UnderTest, serving
 from redis.asyncio import Redis
 from redis.crc import key_slot
-from redis_nodes import Node, Servers, in_a_cluster, with_sentinels
+from redis_nodes import Node, Servers
 from tampering import BALANCE, LIBRARY, NUMBER, PASSWORD, SEALS, SHORT, SUM, Caller, calling, words
 
 from ivr.counters import Counters
@@ -19,14 +19,13 @@ from ivr.redis_line import connect
 from ivr.versions.census import census
 
 GO_ON_WITHIN_S = 5.0
-KINDS = {"sentinel": with_sentinels, "cluster": in_a_cluster}
 LOSSES: dict[str, Callable[[Servers, Node], None]] = {"cut network": Servers.cut_off, "kill": Servers.kill}
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
-    with KINDS[request.param]() as running:
-        yield running
+@pytest.fixture(scope="module", params=["sentinel_servers", "cluster_servers"])
+def servers(request: pytest.FixtureRequest) -> Servers:
+    running: Servers = request.getfixturevalue(request.param)
+    return running
 
 
 @pytest.fixture(scope="module")

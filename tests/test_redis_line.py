@@ -152,12 +152,18 @@ OK: Answer = b"$1\r\na\r\n"
         ([OK], "", 1),
         (["hang up", OK], "", 2),
         (["hang up", "hang up"], "Connection", 2),
+        ([b"-LOADING Redis is loading the dataset in memory\r\n", OK], "", 2),
+        ([b"-READONLY You can't write against a read only replica.\r\n", OK], "", 2),
+        ([b"-NOREPLICAS Not enough good replicas to write.\r\n", OK], "", 2),
+        ([b"-READONLY You can't write against a read only replica.\r\n"] * 2, "ReadOnlyError", 2),
+        ([b"-OOM command not allowed when used memory > 'maxmemory'.\r\n", OK], "OutOfMemoryError", 1),
+        ([b"-MOVED 3999 127.0.0.1:6381\r\n", OK], "MovedError", 1),
         ([b"$9\r\nhalf", OK], "did not answer within", 1),
         ([b"-ERR no\r\n", OK], "ResponseError: no", 1),
         ([b"?!\r\n", OK], "InvalidResponse", 1),
     ],
 )
-async def test_a_step_is_sent_again_where_the_connection_broke_and_once(
+async def test_a_step_is_sent_again_on_a_new_connection_where_that_may_help_and_once(
     server: Server, answers: list[Answer], why: str, sent: int
 ) -> None:
     server.answers = {b"a": [*answers]}
@@ -188,6 +194,27 @@ async def test_a_connection_that_the_server_closed_meanwhile_costs_nothing(serve
         await asyncio.sleep(0.02)
         assert await redis.get("a") == b"a"
     assert (server.heard, server.connections) == ([b"a", b"a"], 2)
+
+
+async def test_where_nobody_answers_the_idle_connections_are_not_waited_on_either(server: Server) -> None:
+    """A cable was pulled: every connection leads nowhere, and each would cost another call its quarter of a second."""
+    server.answers = {b"a": [OK] * 4, b"b": ["silence"], b"c": [b"$1\r\nc\r\n"]}
+    async with connect(server.url, connections=4) as redis:
+        await asyncio.gather(*(redis.get("a") for _ in range(4)))
+        assert server.connections == 4
+        with pytest.raises(StoreAway, match="did not answer within"):
+            await RedisLine(redis).ask(redis.get("b"))
+        assert await RedisLine(redis).ask(redis.get("c")) == b"c"
+    assert server.connections == 5
+
+
+async def test_a_trip_to_a_server_that_became_a_replica_is_made_again_as_a_whole(server: Server) -> None:
+    """As behind a name or an address that leads to another server since."""
+    a: Answer = b"$1\r\na\r\n"
+    server.answers = {b"a": [a, a], b"b": [b"-READONLY no\r\n", b"$1\r\nb\r\n"]}
+    async with connect(server.url, connections=1) as redis:
+        assert await RedisLine(redis).ask_all([Command(("GET", "a")), Command(("GET", "b"))]) == [b"a", b"b"]
+    assert (server.heard, server.connections) == ([b"a", b"b"] * 2, 2)
 
 
 async def test_nobody_listening_is_told_within_the_deadline() -> None:

@@ -139,7 +139,7 @@ async def test_a_full_redis_still_gives_calls_but_takes_nothing(own_redis: Redis
 
 
 async def test_a_read_only_redis_still_gives_calls_but_takes_nothing(own_redis: Redis) -> None:
-    """Also the incident of 2013: a write that was refused must never look as if it had happened."""
+    """A write that was refused must never look as if it had happened."""
     store, counters = CallStore(own_redis, SEALS), Counters(own_redis, SEALS)
     await counters.confirm_epoch()
     await store.commit(CALL, expected=None, session=SESSION, reply=b"<0/>", ttl_s=60)

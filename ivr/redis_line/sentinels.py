@@ -6,13 +6,13 @@ connection that broke is made again to the old address before anybody is asked.
 """
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from ivr.redis_line.lookout import Lookout, told_by_most
-from ivr.redis_line.server import Address, Answer, Exchange, Options, Server, ShortWay, again, elsewhere
+from ivr.redis_line.server import Address, Answer, Exchange, Options, Server, ShortWay, again, elsewhere, exchange_all
 
 LOOK_EVERY_S = 1.0
 """A master may be replaced though it still answers here: so often the Sentinels are asked without need."""
@@ -80,13 +80,29 @@ class SentinelWay(ShortWay):
 
     async def _told_by(self, sentinel: Server) -> tuple[int, Address]:
         """Give the master that a Sentinel knows, after the number of its election: the latest one holds."""
-        words = ("SENTINEL MASTER", self._service)
-        known: Mapping[str, Any] = await sentinel.use_again(lambda connection: self._exchange(connection, words, {}))
+        words = [("SENTINEL MASTER", self._service)]
+        (answer,) = await sentinel.use_again(lambda connection: exchange_all(connection, words))
+        if isinstance(answer, ResponseError):
+            raise answer
         try:
-            return int(known["config-epoch"]), Address(str(known["ip"]), int(known["port"]))
-        except (KeyError, TypeError, ValueError):
-            raise RedisConnectionError("What answers there is no Sentinel.") from None
+            known = dict(zip(answer[::2], answer[1::2], strict=True))
+            return int(known[b"config-epoch"]), Address(known[b"ip"].decode(), int(known[b"port"]))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise RedisConnectionError("what answers is no Sentinel") from None
 
     def _server_at(self, address: Address) -> Server:
-        options = self._options | address._asdict()
+        options = self._options | address._asdict() | {"redis_connect_func": _greet_master}
         return Server(options, patience=self._patience, connections=self._connections)
+
+
+async def _greet_master(connection: Any) -> None:
+    """Begin a connection, and make sure that it leads to a master.
+
+    One that has become a replica breaks its connections, and the Sentinels still tell it for a moment. What it holds
+    then may be of yesterday or nothing at all, and it would give it to whoever only reads.
+    """
+    await connection.on_connect()
+    await connection.send_command("ROLE", check_health=False)
+    role, *_ = await connection.read_response()
+    if role != b"master":
+        raise RedisConnectionError(f"{connection.host}:{connection.port} is no master (any more).")
