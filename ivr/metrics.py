@@ -97,8 +97,8 @@ class Metrics:
 
     def account_call(self, operation: str, result: str, seconds: float) -> None:
         """Count a request to the account service; `result` is ok, refused, expired or the reason of an outage."""
-        self._account_calls.labels(operation, result).inc()
-        self._account_seconds.labels(operation).observe(seconds)
+        self._child(self._account_calls, (operation, result)).inc()
+        self._child(self._account_seconds, (operation,)).observe(seconds)
 
     def account_breaker(self, state: str) -> None:
         """Take note that the breaker before the account service is closed, open or half_open from now on."""

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import hmac
 import os
 import re
@@ -223,7 +222,7 @@ def _bound(*parts: str) -> list[bytes]:
 
 
 def _name(key: bytes, kind: str, value: str) -> str:
-    digest = hmac.new(key, b"".join(_bound(kind, value)), hashlib.sha256).digest()
+    digest = hmac.digest(key, b"".join(_bound(kind, value)), "sha256")  # in one go: twice as fast as an object
     return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode("ascii")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from ivr.accounts import contract
@@ -237,7 +238,10 @@ class Wire:
             return Reply(0, "closed")
         try:
             url = URL(self._base + path, encoded=True)
-            async with session.request(method, url, headers=headers, json=body, allow_redirects=False) as answer:
+            data = None
+            if body is not None:
+                data, headers = msgspec.json.encode(body), {**headers, "Content-Type": "application/json"}
+            async with session.request(method, url, headers=headers, data=data, allow_redirects=False) as answer:
                 raw = b""
                 while chunk := await answer.content.read(contract.LARGEST_ANSWER + 1 - len(raw)):
                     raw += chunk
