@@ -120,7 +120,7 @@ class TcpProxy:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await self._read(reader):
-                while self.fault == "dripping" and data:
+                while self.fault == "dripping" and data and not writer.is_closing():
                     writer.write(data[:1])
                     data = data[1:]
                     await asyncio.sleep(DRIP_SECONDS)
