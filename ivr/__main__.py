@@ -236,14 +236,15 @@ def account_check(
 
 @app.command(hidden=True)
 def worker(
-    fd: Annotated[list[int], typer.Option(help="A listening socket.")],
-    life_fd: Annotated[int, typer.Option(help="The pipe that ends with the parent.")],
+    fd: Annotated[list[int], typer.Option(help="A listening socket.")] = [],  # noqa: B006 - typer copies it
+    life_fd: Annotated[int, typer.Option(help="The pipe that ends with the parent.")] = -1,
     calls_fd: Annotated[int | None, typer.Option(help="A listening socket, from TAKE_CALLS on.")] = None,
+    mould_fd: Annotated[int | None, typer.Option(help="The socket on which the parent asks for forks.")] = None,
 ) -> int:
-    """Be one process of ivr serve; only ivr serve calls this."""
+    """Be one process of ivr serve, or fork such processes; only ivr serve calls this."""
     from ivr.commands import serving
 
-    return serving.worker(fd, life_fd, calls_fd)
+    return serving.worker(fd, life_fd, calls_fd) if mould_fd is None else serving.mould(mould_fd)
 
 
 @app.command()

@@ -34,11 +34,12 @@ class Crew:
 
     Where one stands by it has built everything and answers probes, but takes no calls: a start takes a second or two,
     in which nobody would listen where the only worker has died. ``hire`` makes the child for a seat, which takes calls
-    from `TAKE_CALLS` on; ``died`` is told, before the seat is given away again, whose process has died by itself.
+    from `TAKE_CALLS` on; ``died`` is told, before the seat is given away again, whose process has died by itself;
+    ``stands_by`` tells whether it is time to have one stand by.
     """
 
     def __init__(
-        self, size: int, hire: Callable[[int], Child], died: Callable[[int], None], *, stands_by: bool = True
+        self, size: int, hire: Callable[[int], Child], died: Callable[[int], None], *, stands_by: Callable[[], bool]
     ) -> None:
         self._hire = hire
         self._died = died
@@ -92,8 +93,7 @@ class Crew:
                 await self._first_is_up.wait()
                 for post in range(1, len(self._posts)):
                     group.create_task(self._keep(post))
-                if self._stands_by:
-                    group.create_task(self._keep_one_by())
+                group.create_task(self._keep_one_by())
         except* StartFailed as failures:
             raise failures.exceptions[0] from None
 
@@ -159,6 +159,8 @@ class Crew:
             await asyncio.sleep(pause)
             # Whoever takes calls comes first: a start needs a core for itself.
             if self._stopping or self._replacing.locked() or not self._all_answer() or self._spare is not None:
+                continue
+            if not self._stands_by():
                 continue
             spare = self._spare = self._hired()
             status = await asyncio.shield(spare.life) if not await self._comes_up(spare) else None

@@ -17,6 +17,7 @@ from ivr.crashes.deaths import crashed
 from ivr.crew import Crew, seats
 from ivr.datafolder import DataFolder, LocalService
 from ivr.embedded import EmbeddedFailed, EmbeddedValkey
+from ivr.mould import WORKS_HERE, Mould
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
 from ivr.settings import DEMO_ACCOUNT_SID, Settings, SettingsError
@@ -56,7 +57,14 @@ class Service:
             undo.pop_all()
         self.missing: tuple[str, ...] = ()
         """What callers cannot have although calls come in, a sentence each, as it was when the service got ready."""
-        self._crew = Crew(workers, self._worker, self._worker_died, stands_by=stands_by)
+        self._stands_by = stands_by
+        self._mould = Mould(self.settings.environment())
+        self._crew = Crew(
+            workers,
+            self._worker,
+            self._worker_died,
+            stands_by=lambda: stands_by and (self._mould.ready or not WORKS_HERE),
+        )
         self._account: Child | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -96,6 +104,8 @@ class Service:
         await self._unless_failed(self._all_ready())
         self._keeping = audit_keeping(self.settings)
         self._watch(self._keeping.keep())
+        if self._stands_by and WORKS_HERE:
+            self._watch(self._mould.keep())
         # Where nothing is embedded the folder may be of no use: the service then just is not found by `ivr call`.
         with contextlib.suppress(OSError, SettingsError):
             self._folder.open().announce(self.where())
@@ -110,6 +120,7 @@ class Service:
         # The workers have the socket as well: it closes with the last of them, and nobody waits in a dead queue.
         self._listener.close()
         await self._crew.stop()
+        self._mould.stop()
         if self._account is not None:
             await self._account.stop(_ACCOUNT_LEAVE_S)
         for task in self._tasks:
@@ -143,6 +154,7 @@ class Service:
     async def _renew(self) -> None:
         # New code has to check the flows itself, whatever the old code made of them.
         self._generation += 1
+        self._mould.renew()
         if not await self._crew.replace():
             self._generation -= 1
 
@@ -201,7 +213,9 @@ class Service:
         last_good = shared / f"last-good-{self._generation}"
         handed = self.settings.changed(worker=seat, last_good=last_good, crashes=shared)
         env = handed.environment() | {"PROMETHEUS_MULTIPROC_DIR": self._shared.name}
-        return Child(f"Worker {seat + 1}", arguments, env, fds, probed.getsockname()[1])
+        return Child(
+            f"Worker {seat + 1}", arguments, env, fds, probed.getsockname()[1], start=lambda: self._mould.fork(env, fds)
+        )
 
     def _worker_died(self, seat: int) -> None:
         crashed(Path(self._shared.name), seat)
@@ -302,14 +316,3 @@ def sqlite_url(path: Path) -> str:
     from sqlalchemy.engine import URL
 
     return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string(hide_password=False)
-
-
-__all__ = [
-    "EmbeddedFailed",
-    "Service",
-    "StartFailed",
-    "check_database",
-    "check_redis_url",
-    "confirm_counters",
-    "sqlite_url",
-]

@@ -20,7 +20,7 @@ FLOORS = [
     "texting walk",
     "audit crashes draw hotline lint pages shedding public_mode schemas stepping versions works",
     "carrier channels",
-    "app commands crew serve supervisor worker __main__",
+    "app commands crew mould serve supervisor worker __main__",
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 

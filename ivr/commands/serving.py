@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -161,6 +162,23 @@ def worker(descriptors: Sequence[int], life: int, calls: int | None = None) -> i
         echo(str(error), err=True)
         return 2
     return 0
+
+
+def mould(control: int) -> int:
+    """Be the mould of workers, and in each process that it forks, a worker."""
+    from ivr.app import load_library
+    from ivr.library import LibraryError
+    from ivr.mould import cast
+
+    with suppress(LibraryError):  # what holds now need not be read and checked by every worker
+        load_library(Settings.read(env_file=None))
+    forked = cast(socket.socket(fileno=control))
+    if forked is None:
+        return 0
+    os.environ.clear()
+    os.environ.update(forked.env)
+    calls, probed, life = forked.fds
+    return worker([probed], life, calls)
 
 
 def account_serve(descriptor: int | None, life: int | None, host: str, port: int) -> int:

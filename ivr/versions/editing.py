@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 
 Look = tuple[tuple[str, int, int, int], ...]
 
+_held: list[Library] = []
+"""The version that was read last and held, in this process or in the one that it was forked from."""
+
 
 class Folders(NamedTuple):
     """Where flows and prompts are edited. Every method blocks: call it in a thread."""
@@ -57,9 +60,10 @@ class Folders(NamedTuple):
         than all the rest of a worker's start.
         """
         sources, shown = read_sources(*self)
-        if last_good is not None and last_good.holds(sources):
-            return build(sources, shown)
-        return linted(sources, shown)
+        if not (_held and _held[0].sources == sources):
+            known = last_good is not None and last_good.holds(sources)
+            _held[:] = [build(sources, shown) if known else linted(sources, shown)]
+        return _held[0]
 
 
 def linted(sources: Mapping[str, bytes], shown: Mapping[str, str] | None = None) -> Library:
