@@ -21,7 +21,7 @@ from ivr.mould import WORKS_HERE, Mould
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
 from ivr.settings import DEMO_ACCOUNT_SID, Settings, SettingsError
-from ivr.supervisor import Child, StartFailed, keep_up, listen, log, web_url
+from ivr.supervisor import Child, keep_up, listen, log, web_url
 
 if TYPE_CHECKING:
     from ivr.audit.keeping import AuditKeeping

@@ -38,7 +38,7 @@ class Running:
     servers: Servers | None = None
 
     def workers(self) -> list[int]:
-        """Give the process ids of the workers that live, also of who stands by, but not of the mould that forks them."""
+        """Give the process ids of the workers that live, also of who stands by, but not of the mould that forks."""
         mine = b"IVR_DATA_DIR=" + str(self.settings.data_dir).encode()
         found = []
         for entry in Path("/proc").iterdir():
