@@ -91,13 +91,9 @@ async def _body(request: Request) -> bytes | None:
 def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics, quarantine: Quarantine | None = None) -> list[Route]:
     """Build the routes of the voice webhooks. They answer 200 with TwiML, or 403 where the carrier did not sign.
 
-<<<<<<< HEAD
     `quarantine` answers those that have killed workers before.
 
-    They are plain routes, for the application's own list: nothing in a webhook is for FastAPI to validate, and what it
-=======
     They are plain routes, beside those of the application: nothing in a webhook is for FastAPI to validate, and what it
->>>>>>> fc6e130 (Webhooks take a way past FastAPI's own layers; a rank test of refusals by their times)
     would do around each one (parameters, exit stacks, an included router) costs as much as a trip to Redis.
     """
     voice_url = f"{gate.root}/twilio/voice"
