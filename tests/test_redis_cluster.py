@@ -124,3 +124,21 @@ async def test_a_master_that_came_back_empty_grants_nothing_in_its_shares(redis:
     where = Counter(node.name for node in masters for epoch in EPOCHS if epoch in node.redis.keys("ivr:epoch:*"))
     assert where.total() == len(EPOCHS)
     assert len(where) == 3, "every master has shares of the counters"
+
+
+async def test_a_trip_that_fails_on_one_node_leaves_nothing_under_way_on_the_others(
+    redis: Redis, cluster_servers: Servers, masters: list[Node]
+) -> None:
+    """A node that does not answer would otherwise hold connections for ever: nobody has a deadline for it any more."""
+    async with connect(cluster_servers.url, patience=0.25) as impatient:
+        assert await RedisLine(redis, deadline=5).ask(impatient.exists(*EPOCHS)) == 0
+        before = asyncio.all_tasks()
+        masters[2].redis.client_pause(1000)
+        cluster_servers.network.run(masters[1].proxy.becomes("cut"))
+        try:
+            with pytest.raises(StoreAway, match="ConnectionError"):
+                await RedisLine(impatient, deadline=20).ask_all([Command(("SET", epoch, b"1")) for epoch in EPOCHS])
+            assert asyncio.all_tasks() == before
+        finally:
+            cluster_servers.mend()
+            masters[2].redis.client_unpause()

@@ -8,7 +8,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from typer import echo
 
 from ivr.commands.serving import read_settings
-from ivr.redis_line import StoreAway
+from ivr.redis_line import NotFoundError, StoreAway
 from ivr.serve import confirm_counters
 from ivr.settings import SettingsError
 from ivr.urls import without_password
@@ -35,6 +35,8 @@ def _why(error: StoreAway) -> str:
             return "it does not accept the user or password of IVR_REDIS_URL"
         case ReadOnlyError():
             return "it is a replica, which cannot be written"
+        case NotFoundError() as found:
+            return str(found).rstrip(".")
         case None | RedisConnectionError() | RedisTimeoutError() | OSError():
             return "it does not answer"
         case _:

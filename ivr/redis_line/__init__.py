@@ -2,5 +2,6 @@
 
 from ivr.redis_line.addresses import connect
 from ivr.redis_line.line import PATIENCE, Command, RedisLine, Script, StoreAway
+from ivr.redis_line.lookout import NotFoundError
 
-__all__ = ["PATIENCE", "Command", "RedisLine", "Script", "StoreAway", "connect"]
+__all__ = ["PATIENCE", "Command", "NotFoundError", "RedisLine", "Script", "StoreAway", "connect"]

@@ -6,7 +6,7 @@ answer has used up its time before the map is read again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from redis.crc import key_slot
 from redis.exceptions import AskError, ClusterDownError, MovedError, ResponseError, TryAgainError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from ivr.redis_line.lookout import Lookout, told_by_most
+from ivr.redis_line.lookout import Lookout, NotFoundError, told_by_most
 from ivr.redis_line.server import Address, Answer, Exchange, Options, Server, ShortWay, Words, elsewhere, exchange_all
 
 SLOTS = 16384
@@ -67,7 +67,7 @@ class ClusterWay(ShortWay):
         if not keys:
             raise ResponseError(f"{args[0]} names no key, so it is for no node of the cluster.")
         if len(keys) > 1 and args[0] in _SUMMED:
-            return sum(await asyncio.gather(*(self.execute_command(args[0], key, **options) for key in keys)))
+            return sum(await _together([self.execute_command(args[0], key, **options) for key in keys]))
         return await self._routed(keys[0], lambda connection: self._exchange(connection, args, options))
 
     # redis-py types the method of its asynchronous client like that of the other one.
@@ -89,7 +89,7 @@ class ClusterWay(ShortWay):
 
     async def execute_all(self, commands: Sequence[Words]) -> list[Any]:
         """Send commands at once, each to its node, and give their answers in order, an error as its value."""
-        return await asyncio.gather(*(self._answer(words) for words in commands))
+        return await _together([self._answer(words) for words in commands])
 
     async def _answer(self, words: Words) -> Any:
         try:
@@ -148,7 +148,7 @@ class ClusterWay(ShortWay):
             await self._leave_others()
         elif not any(self._owners):
             why = failure or "none of them answered in time"
-            raise RedisConnectionError(f"The nodes do not tell the map of their cluster: {why}")
+            raise NotFoundError(f"The nodes do not tell the map of their cluster: {why}")
 
     async def _leave_others(self) -> None:
         for address in self._servers.keys() - self._nodes - self._seeds:
@@ -163,7 +163,7 @@ class ClusterWay(ShortWay):
         try:
             return _view(node.address, info, slots)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-            raise RedisConnectionError("What answers there is no node of a cluster.") from None
+            raise RedisConnectionError("what answers is no node of a cluster") from None
 
     def _server_at(self, address: Address) -> Server:
         if address not in self._servers:
@@ -185,6 +185,17 @@ def _view(asked: Address, info: bytes, slots: Sequence[Any]) -> View:
         ranges=[(int(first), int(last), address(master)) for first, last, master, *_ in slots],
         nodes=frozenset(address(node) for _, _, *nodes in slots for node in nodes) or frozenset({asked}),
     )
+
+
+async def _together(steps: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answer]:
+    """Take steps at once. Where one fails the others are given up: nobody waits for them, however long they take."""
+    tasks = [asyncio.create_task(step) for step in steps]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _told(connection: Any, words: Words) -> Any:

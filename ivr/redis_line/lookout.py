@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 Answer = TypeVar("Answer")
+
+
+class NotFoundError(RedisConnectionError):
+    """Nobody tells where the servers are; the message says who was asked, and why one of them did not tell."""
 
 
 class Lookout:

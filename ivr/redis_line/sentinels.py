@@ -11,7 +11,7 @@ from typing import Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from ivr.redis_line.lookout import Lookout, told_by_most
+from ivr.redis_line.lookout import Lookout, NotFoundError, told_by_most
 from ivr.redis_line.server import Address, Answer, Exchange, Options, Server, ShortWay, again, elsewhere, exchange_all
 
 LOOK_EVERY_S = 1.0
@@ -76,7 +76,7 @@ class SentinelWay(ShortWay):
                 await before.leave()
         elif self._address is None:
             why = failure or "none of them answered in time"
-            raise RedisConnectionError(f"The Sentinels do not tell the master of {self._service!r}: {why}")
+            raise NotFoundError(f"The Sentinels do not tell the master of {self._service!r}: {why}")
 
     async def _told_by(self, sentinel: Server) -> tuple[int, Address]:
         """Give the master that a Sentinel knows, after the number of its election: the latest one holds."""
