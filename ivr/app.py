@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
@@ -25,6 +25,7 @@ from ivr.counters import Counters
 from ivr.crashes.deaths import Deaths, flights_file
 from ivr.crashes.flights import Flights
 from ivr.crashes.quarantine import Quarantine
+from ivr.door import Door
 from ivr.dropped import DroppedCalls
 from ivr.emergency import LOOK_SECONDS, Emergency
 from ivr.hotline import Deadlines, Hotline
@@ -227,9 +228,11 @@ def create_app(
         told = {"version": versions.current.version, "problems": len(edits.refused)}
         return JSONResponse({"status": "ready", "degraded": bool(reasons), "reasons": reasons, "flows": told})
 
+    door = Door(settings)
+
     @app.get("/metrics")
-    async def told_metrics() -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
+    async def told_metrics(request: Request) -> Response:
+        return door.refusal(request) or Response(metrics.text(), media_type=CONTENT_TYPE)
 
     return app
 

@@ -194,6 +194,7 @@ class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
 
     `asked` is the service that was chosen last in the main menu, `answered` whether it was given. `parties` are the
     numbers that called and were dialled, as the first webhook told them: no webhook of other ones is of this call.
+    `dials` counts how often humans were rung.
     """
 
     hotline: str
@@ -228,3 +229,4 @@ class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     said: tuple[Said, ...] = ()
     heard: frozenset[str] = frozenset()
     parties: tuple[str, str] = ("", "")
+    dials: int = 0

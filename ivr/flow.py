@@ -188,8 +188,9 @@ class Limits(_Model):
     twice, look like passwords tried at many numbers: until some of them are older, callers are sent to agents. It must
     lie well above what the hotline's own callers mistype, and above the attempts that go on at the same time.
 
-    The last two are what each worker takes of new calls, after a burst of four times as many: from one number, and in
-    all. What comes beyond gets a short answer.
+    Humans are rung `dials_per_call` times, and for all callers `dials_a_day` times within 24 hours; then nobody can be
+    reached. The last two are what each worker takes of new calls, after a burst of four times as many: from one number,
+    and in all. What comes beyond gets a short answer.
     """
 
     silences: Annotated[int, Field(ge=1, le=3)] = 3
@@ -203,6 +204,8 @@ class Limits(_Model):
     codes_per_account_a_day: Annotated[int, Field(ge=1, le=3)] = 3
     key_turns: Annotated[int, Field(ge=10, le=60)] = 60
     key_minutes: Annotated[int, Field(ge=1, le=15)] = 15
+    dials_per_call: Annotated[int, Field(ge=1, le=10)] = 5
+    dials_a_day: Annotated[int, Field(ge=1, le=100_000)] = 5000
     new_calls_per_caller_a_second: Annotated[int, Field(ge=1, le=1000)] = 30
     new_calls_a_second: Annotated[int, Field(ge=1, le=10_000)] = 200
 

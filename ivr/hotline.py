@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ivr.audit.ledger import Ledger
 from ivr.call import Ask, Dial, End, Event, NoAnswer, Session, Started, Turn
+from ivr.dialling import dialled
 from ivr.dropped import DroppedCalls
 from ivr.emergency import Emergency
 from ivr.inquiry import Desk
@@ -148,8 +149,8 @@ class Hotline:
     async def ended(self, call: Call) -> None:
         """Take note that the carrier says the call is over; who was cut off is offered to go on in the next call."""
         try:
-            kept = None if (shed := self.shedding.shed(call)) else await self._load(call)
-            if kept is None and (shed or self.shedding.floods(call)):
+            kept = None if self.shedding.shed(call) else await self._load(call)
+            if kept is None and self.shedding.floods(call):
                 return  # a tombstone for every call of a flood would fill Redis
             await self.store.end(call.sid)
             if isinstance(kept, Kept):
@@ -158,10 +159,7 @@ class Hotline:
             log.warning("The end of a call could not be noted, so it is forgotten by its time to live: %s", away)
 
     async def _load(self, call: Call) -> Kept | Ended | None:
-        kept = await self.store.load(call.sid)
-        if isinstance(kept, Kept):
-            call.check(kept.session)
-        return kept
+        return call.checked(await self.store.load(call.sid))
 
     # --- standing ---
 
@@ -206,6 +204,7 @@ class Hotline:
         """Commit a transition and give its reply, or the reply of whoever was first."""
         session, turn = done.session, done.turn
         session = replace(session, turn=one.before.turn + 1)
+        session, turn = await dialled(self.stepping, one.call.sid, session, turn)
         token = self.pages.token(one.call, session)
         reply = self.pages.turn(one.call, session, turn, self.stepping.group(session, turn), token)
         committed = await self.store.commit(

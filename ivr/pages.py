@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from ivr.call import End, Session, Turn, Utterance, Wait
 from ivr.flow import AgentGroup
 from ivr.seals import Position, Seals, position_of
+from ivr.store import Ended, Kept
 
 
 class AnotherCall(Exception):  # noqa: N818 - it is no error: somebody's webhook is not of the call that it names
@@ -28,11 +29,16 @@ class Call(NamedTuple):
         """
         return replace(session, parties=(self.calling, self.dialled)) if session.parties == ("", "") else session
 
-    def check(self, session: Session) -> None:
-        """Raise AnotherCall where the session is that of other parties: they do not change as long as a call lasts."""
-        for known, told in zip(session.parties, (self.calling, self.dialled), strict=True):
+    def checked(self, kept: Kept | Ended | None) -> Kept | Ended | None:
+        """Give what the store has of this call; raises AnotherCall where it is of other parties than the webhook's.
+
+        Parties do not change as long as a call lasts.
+        """
+        parties = kept.session.parties if isinstance(kept, Kept) else ("", "")
+        for known, told in zip(parties, (self.calling, self.dialled), strict=True):
             if known and told and known != told:
                 raise AnotherCall(self.sid)
+        return kept
 
 
 class Page(NamedTuple):

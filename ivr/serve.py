@@ -18,6 +18,7 @@ from ivr.crew import Crew, seats
 from ivr.datafolder import DataFolder, LocalService
 from ivr.embedded import EmbeddedFailed, EmbeddedValkey
 from ivr.mould import WORKS_HERE, Mould
+from ivr.production import weaknesses
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
 from ivr.settings import DEMO_ACCOUNT_SID, Settings, SettingsError
@@ -50,9 +51,8 @@ class Service:
             if not settings.account_url:
                 self._account_socket = undo.enter_context(listen("127.0.0.1", 0))
             self.settings = self._filled(settings)
-            weaknesses = self.settings.weaknesses()
-            if weaknesses:
-                raise SettingsError(*weaknesses)
+            if weak := weaknesses(self.settings):
+                raise SettingsError(*weak)
             self._probes = [undo.enter_context(listen("127.0.0.1", 0)) for _ in range(seats(workers))]
             undo.pop_all()
         self.missing: tuple[str, ...] = ()

@@ -27,9 +27,6 @@ DEMO_ACCOUNT_SID = "AC" + "12333".rjust(32, "0")
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}")
-_SHORTEST_TOKEN = 32
-_FEWEST_KEY_BYTES = 12
-_SHORTEST_STEP_S = 1.0
 
 
 class SettingsError(Exception):
@@ -64,6 +61,8 @@ class Settings(BaseSettings):
     account_url: str = ""
     account_token: SecretStr = SecretStr("")
     secret_key: SecretStr = SecretStr("")
+    operator_token: SecretStr = SecretStr("")
+    """What opens `/metrics` and the operators' pages."""
     database_url: str = Field(default="", repr=False)
     data_dir: Path = Field(default_factory=lambda: user_data_path("hotline-12333"))
     audit_dir: Path | None = None
@@ -90,6 +89,11 @@ class Settings(BaseSettings):
     def auth_tokens(self) -> tuple[str, ...]:
         """The carrier's auth tokens, one or two; a signature by either one holds."""
         return _parts(self.twilio_auth_token.get_secret_value())
+
+    @property
+    def operator_tokens(self) -> tuple[str, ...]:
+        """The tokens of the operators, one or two; none closes their pages in production."""
+        return _parts(self.operator_token.get_secret_value())
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
@@ -136,10 +140,6 @@ class Settings(BaseSettings):
         others = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
         return others | {name: value for name, value in mine.items() if value}
 
-    def weaknesses(self) -> tuple[str, ...]:
-        """Return a sentence for each setting that is too weak for production; nothing is too weak for anything else."""
-        return tuple(_weaknesses(self)) if self.production else ()
-
     @field_validator("public_url", "account_url")
     @classmethod
     def _web_url(cls, value: str) -> str:
@@ -150,9 +150,9 @@ class Settings(BaseSettings):
     def _account_sid(cls, value: str) -> str:
         return _expect(value, not value or bool(_ACCOUNT_SID.fullmatch(value)), "AC and 32 hexadecimal digits")
 
-    @field_validator("twilio_auth_token")
+    @field_validator("twilio_auth_token", "operator_token")
     @classmethod
-    def _auth_token(cls, value: SecretStr) -> SecretStr:
+    def _one_or_two_tokens(cls, value: SecretStr) -> SecretStr:
         parts = _parts(value.get_secret_value())
         good = len(parts) <= 2 and all(_TOKEN.fullmatch(part) for part in parts)
         return _expect(value, good, "one token, or two with a comma, of printable characters without blanks")
@@ -238,23 +238,6 @@ def strange_names(env_file: Path | None = Path(".env")) -> tuple[str, ...]:
         hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(public)}."
         sentences.append(f"{name} is no setting and is not read: {hint}")
     return tuple(sentences)
-
-
-def _weaknesses(settings: Settings) -> Iterable[str]:
-    if any(len(token) < _SHORTEST_TOKEN for token in settings.auth_tokens):
-        yield f"IVR_TWILIO_AUTH_TOKEN is too short for production: expected at least {_SHORTEST_TOKEN} characters."
-    if "twilio_account_sid" in settings.stand_ins:
-        yield "IVR_TWILIO_ACCOUNT_SID is not set: expected the AC… of the carrier's account in production."
-    if "account_url" in settings.stand_ins:
-        yield "IVR_ACCOUNT_URL is not set: expected a real account service in production, not the sample members."
-    if any(len(set(key)) < _FEWEST_KEY_BYTES for key in settings.secrets):
-        yield "IVR_SECRET_KEY is too simple for production: expected 32 random bytes in base64."
-    if settings.refusal_step < _SHORTEST_STEP_S:
-        yield f"IVR_REFUSAL_STEP is too short for production: expected at least {_SHORTEST_STEP_S:g} s."
-    # Passwords travel over both: in clear they may cross a network of one's own (a switch on the premises), no other.
-    for name, url in (("IVR_PUBLIC_URL", settings.public_url), ("IVR_ACCOUNT_URL", settings.account_url)):
-        if url.startswith("http:") and not urls.is_private(url):
-            yield f"{name} is not encrypted: expected https:// in production, passwords travel over it."
 
 
 def _parts(text: str) -> tuple[str, ...]:

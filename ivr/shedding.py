@@ -75,7 +75,9 @@ class Shedding:
         return self._decided.get(call.sid) is False
 
     def floods(self, call: Call) -> bool:
-        """Tell whether so much comes from the call's number that its next call would not be taken."""
+        """Tell whether a call was not taken, or comes from a number whose next call would not be taken."""
+        if self.shed(call):
+            return True
         bucket = self._callers.get(call.calling)
         if bucket is None:
             return False

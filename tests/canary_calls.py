@@ -11,13 +11,13 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
 from canaries import Leak, Monitor, Scan
-from hotline_under_test import AUTH_TOKEN, UnderTest, serving
+from hotline_under_test import AUTH_TOKEN, OPERATOR, UnderTest, serving
 from logging_to import Logged, logging_to
 from redis.asyncio import Redis
 from tampering import Caller, emptied
@@ -35,7 +35,7 @@ FUZZED_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Member:
-    """Somebody whose every digit is nobody else's. `spoken` is how the balance is said."""
+    """Somebody whose every digit is nobody else's; `calling` is the telephone, `spoken` how the balance is said."""
 
     number: str
     pin: str
@@ -43,11 +43,12 @@ class Member:
     new_pin: str
     balance: str
     spoken: str
+    calling: str
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Give what may be found nowhere: `number` is said to its own caller by its last four digits only."""
-        return tuple(dict.fromkeys((self.number, self.pin, self.code, self.new_pin)))
+        return tuple(dict.fromkeys((self.number, self.pin, self.code, self.new_pin, self.calling[1:])))
 
     @property
     def answers(self) -> Mapping[str, list[Any]]:
@@ -62,12 +63,35 @@ def _id_number(first17: str) -> str:
 
 
 MEMBERS = (
-    Member(_id_number("31010619740823957"), "905172", "618439", "274908", "73915.26", "七万三千九百一十五元二角六分"),
-    Member(_id_number("44030519680917283"), "380649", "752961", "493817", "58264.39", "五万八千二百六十四元三角九分"),
-    Member(_id_number("51010719910205629"), "716394", "840273", "962748", "36478.94", "三万六千四百七十八元九角四分"),
-    Member("6042738195", "529483", "317604", "850726", "84537.61", "八万四千五百三十七元六角一分"),
+    Member(
+        _id_number("31010619740823957"),
+        "905172",
+        "618439",
+        "274908",
+        "73915.26",
+        "七万三千九百一十五元二角六分",
+        "+8613961748205",
+    ),
+    Member(
+        _id_number("44030519680917283"),
+        "380649",
+        "752961",
+        "493817",
+        "58264.39",
+        "五万八千二百六十四元三角九分",
+        "+8613927460853",
+    ),
+    Member(
+        _id_number("51010719910205629"),
+        "716394",
+        "840273",
+        "962748",
+        "36478.94",
+        "三万六千四百七十八元九角四分",
+        "+8613952038167",
+    ),
+    Member("6042738195", "529483", "317604", "850726", "84537.61", "八万四千五百三十七元六角一分", "+8618973615024"),
 )
-WEAK = "957" + MEMBERS[0].number[-1]
 
 CALLS: dict[str, tuple[str, dict[str, list[Any]]]] = {
     "an answer, texted, heard again": ("1 {number}# {pin} 1 9", {}),
@@ -101,7 +125,7 @@ class ListeningCarrier(Carrier):
         self._scan.saw("headers", repr(dict(exchange.headers)))
         self._scan.saw("URLs", exchange.url)
         self.heard.setdefault(exchange.params.get("CallSid", ""), []).append(exchange.body)
-        return exchange
+        return replace(exchange, elapsed=0.0)  # what leaks is looked for here, and a busy machine is no fault
 
 
 @dataclass
@@ -119,7 +143,7 @@ class Watched:
     async def call(self, member: Member, keys: str, answers: Mapping[str, list[Any]]) -> Caller:
         """Make a call of a member with the keys of each prompt, until it ends."""
         self.hotline.accounts.script(dict(member.answers) | dict(answers))
-        caller = Caller(self.hotline, self.carrier)
+        caller = Caller(self.hotline, self.carrier, calling=member.calling)
         here = await caller.rings()
         known = {name: getattr(member, name) for name in ("number", "pin", "code", "new_pin")}
         for key in keys.format(weak=member.number[-6:], **known).split():
@@ -139,7 +163,7 @@ class Watched:
         self.log_read = len(text)
         async with httpx2.AsyncClient(trust_env=False) as client:
             for url in self.hotline.urls:
-                self.scan.saw("metrics", (await client.get(f"{url}/metrics")).content)
+                self.scan.saw("metrics", (await client.get(f"{url}/metrics", headers=OPERATOR)).content)
 
 
 @asynccontextmanager
@@ -162,7 +186,7 @@ async def fuzz(watched: Watched, steps: int, seed: int) -> None:
     while watched.carrier.posted < until:
         member = dice.choice(MEMBERS)
         watched.hotline.accounts.script(dict(member.answers))
-        caller = Caller(watched.hotline, watched.carrier)
+        caller = Caller(watched.hotline, watched.carrier, calling=member.calling)
         here = await caller.rings()
         for _ in range(dice.randrange(4, 25)):
             if here.hangs_up or watched.carrier.posted >= until:

@@ -16,6 +16,9 @@ from ivr.settings import DEMO_ACCOUNT_SID, Settings
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 SECRET_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+OPERATOR_TOKEN = "fedcba9876543210fedcba9876543210"
+OPERATOR = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
+"""The header that opens what is for operators alone."""
 REFUSAL_STEP = 0.05
 
 
@@ -87,6 +90,7 @@ def serving(
         settings = Settings.model_validate(
             settings.model_dump()
             | {"twilio_auth_token": AUTH_TOKEN, "secret_key": SECRET_KEY, "account_token": "a-token-of-the-tests"}
+            | {"operator_token": OPERATOR_TOKEN}
         )
         patient = (deadlines or Deadlines())._replace(store=patience)
         served = [Served(create_app(settings, now=clock, deadlines=patient)) for _ in range(workers)]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 import pytest_asyncio
-from hotline_under_test import UnderTest, serving
+from hotline_under_test import OPERATOR, UnderTest, serving
 from redis.asyncio import Redis
 from starlette.responses import Response
 from tampering import BALANCE, NUMBER, PASSWORD, SUM, Caller, calling, emptied, kept_of, verifications, words
@@ -225,7 +225,7 @@ async def ready(hotline: UnderTest) -> list[str]:
 
 async def out(hotline: UnderTest) -> bool:
     async with httpx2.AsyncClient(trust_env=False, verify=False) as client:
-        text = (await client.get(f"{hotline.urls[0]}/metrics")).text
+        text = (await client.get(f"{hotline.urls[0]}/metrics", headers=OPERATOR)).text
     return "\nivr_account_out 1.0" in text
 
 

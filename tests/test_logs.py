@@ -73,7 +73,7 @@ def test_whatever_has_the_length_of_a_secret_is_masked(secret: str) -> None:
     [
         "Worker 1 was ended by SIGKILL; it is started again in 0.1 s.",
         f"call {SID}",
-        "port 8000 of 127.0.0.1:63790 for 12333",
+        "port 8000 of 127.0.0.1:63790 for 12333 from 2027-01-01 on",
     ],
 )
 def test_what_an_operator_needs_stays(text: str) -> None:

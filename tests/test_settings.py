@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from ivr import urls
+from ivr.production import weaknesses
 from ivr.settings import DEMO_ACCOUNT_SID, Settings, SettingsError, strange_names
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -203,7 +204,7 @@ def production(**values: object) -> Settings:
         "twilio_account_sid": "AC" + "a" * 32,
         "twilio_auth_token": SecretStr(TOKEN),
         "account_url": "https://accounts.example.com",
-        "account_token": SecretStr("token"),
+        "account_token": SecretStr("a token of the bureau"),
         "secret_key": SecretStr(KEY),
     }
     return Settings().changed(**(strong | values))
@@ -211,7 +212,7 @@ def production(**values: object) -> Settings:
 
 def test_strong_settings_have_no_weakness() -> None:
     assert production().production
-    assert production().weaknesses() == ()
+    assert weaknesses(production()) == ()
 
 
 @pytest.mark.parametrize(
@@ -223,19 +224,24 @@ def test_strong_settings_have_no_weakness() -> None:
         ({"stand_ins": frozenset({"account_url"})}, "IVR_ACCOUNT_URL"),
         ({"secret_key": SecretStr(base64.b64encode(b"0" * 32).decode())}, "IVR_SECRET_KEY"),
         ({"refusal_step": 0.05}, "IVR_REFUSAL_STEP"),
+        ({"account_token": SecretStr("secret")}, "IVR_ACCOUNT_TOKEN"),
+        ({"operator_token": SecretStr(TOKEN[1:])}, "IVR_OPERATOR_TOKEN"),
+        ({"operator_token": SecretStr("abc" * 20)}, "IVR_OPERATOR_TOKEN"),
+        ({"operator_token": SecretStr(f"{TOKEN[8:]}{TOKEN[:8]},0123456789")}, "IVR_OPERATOR_TOKEN"),
+        ({"operator_token": SecretStr(TOKEN)}, "IVR_OPERATOR_TOKEN"),
         ({"public_url": "http://hotline.example.com"}, "IVR_PUBLIC_URL"),
         ({"account_url": "http://accounts.example.com"}, "IVR_ACCOUNT_URL"),
     ],
 )
 def test_what_is_weak_in_production_is_told_and_is_fine_elsewhere(values: dict[str, object], names: str) -> None:
-    (sentence,) = production(**values).weaknesses()
+    (sentence,) = weaknesses(production(**values))
     assert sentence.startswith(f"{names} is ")
     for elsewhere in ({"public_url": "http://127.0.0.1:8000"}, {"stand_ins": frozenset({"twilio_auth_token"})}):
-        assert production(**(values | elsewhere)).weaknesses() == ()
+        assert weaknesses(production(**(values | elsewhere))) == ()
 
 
 def test_a_switch_on_the_premises_may_call_without_encryption() -> None:
-    assert production(public_url="http://10.0.3.7:8000", account_url="http://accounts:8001").weaknesses() == ()
+    assert weaknesses(production(public_url="http://10.0.3.7:8000", account_url="http://accounts:8001")) == ()
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ _MASKS = (
 )
 
 # Six digits are a password, nine to nineteen a number or a telephone: of any script (\d), however they are set apart,
-# with the X of an ID number. CallSids are the exception: they are how a line is found, and tell nothing by themselves.
+# with the X of an ID number. CallSids are the exception: they are how a line is found, and tell nothing by themselves;
+# and days of these years, on which an operator has to do something.
 _DIGIT = rf"[\d{_CN_DIGITS}]"
 _APART = r"""[ ,\-_·*#'"]{0,4}"""
 _DIGITS = re.compile(rf"\+?{_DIGIT}(?:{_APART}{_DIGIT}){{5,}}[xX*]?")
-_CALL_SID = re.compile(r"\bCA[0-9a-fA-F]{32}\b")
+_KEPT = re.compile(r"\bCA[0-9a-fA-F]{32}\b|(?<!\d)20[2-9]\d-[01]\d-[0-3]\d(?!\d)")
 
 # Control and format characters, line and paragraph separators, lone surrogates: what terminals and viewers obey.
 _UNPRINTABLE = re.compile(
@@ -35,9 +36,9 @@ def masked(text: str) -> str:
     for pattern, instead in _MASKS:
         text = pattern.sub(instead, text)
     pieces, at = [], 0
-    for sid in _CALL_SID.finditer(text):
-        pieces += [_DIGITS.sub("…", text[at : sid.start()]), sid[0]]
-        at = sid.end()
+    for kept in _KEPT.finditer(text):
+        pieces += [_DIGITS.sub("…", text[at : kept.start()]), kept[0]]
+        at = kept.end()
     return "".join([*pieces, _DIGITS.sub("…", text[at:])])
 
 

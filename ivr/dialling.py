@@ -1,0 +1,46 @@
+"""How often humans are rung: so often in one call, and for all callers of a hotline in a day; never without an end."""
+
+from msgspec.structs import replace
+
+from ivr.call import Dial, DialEnded, End, Session, Turn
+from ivr.counters import Reserved, Window
+from ivr.engine import step
+from ivr.flow import Limits
+from ivr.inquiry import Desk
+from ivr.redis_line import StoreAway
+from ivr.stepping import Stepping
+
+_DAY_S = 24 * 3600.0
+_REFUSALS = 3
+"""Flows that try another group where one cannot be reached come to an end all the same."""
+
+
+async def dialled(stepping: Stepping, sid: str, session: Session, turn: Turn) -> tuple[Session, Turn]:
+    """Count a turn's way to a human; once there were too many, go on as where nobody can be reached.
+
+    The same turn counts once, however often it is made. Where Redis cannot count, humans are rung all the same.
+    """
+    desk, library = stepping.desk, stepping.library_of(session)
+    for _ in range(_REFUSALS):
+        if not isinstance(turn.next, Dial):
+            return session, turn
+        if await _may_dial(desk, sid, session, library.hotlines.hotlines[session.hotline].limits):
+            return replace(session, dials=session.dials + 1), turn
+        flow, node = session.stack[-1]
+        announced = getattr(library.flows[flow].nodes[node], "say", ())
+        moved, after = step(library, session, DialEnded("failed"), desk.now())
+        session = replace(moved, turn=session.turn)
+        say = tuple(one for one in turn.say if one.prompt not in announced)
+        turn = Turn(say + after.say, after.next, turn.path + after.path)
+    return session, turn if not isinstance(turn.next, Dial) else turn._replace(next=End())
+
+
+async def _may_dial(desk: Desk, sid: str, session: Session, limits: Limits) -> bool:
+    if session.dials >= limits.dials_per_call:
+        return False
+    today = Window("dials", session.hotline, limits.dials_a_day, _DAY_S)
+    try:
+        counted = await desk.counters.reserve([today], f"{sid}.{session.turn}")
+    except StoreAway:
+        return True
+    return isinstance(counted, Reserved)
