@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ivr.commands.audit_options import audit, database
+from ivr.commands.callback_options import callbacks
 from ivr.settings import SettingsError
 
 DISTRIBUTION = "hotline-12333"
@@ -31,6 +32,7 @@ account = typer.Typer(help="The account service: check your own, or start the re
 app.add_typer(counters, name="counters")
 app.add_typer(account, name="account")
 app.add_typer(audit, name="audit")
+app.add_typer(callbacks, name="callbacks")
 app.add_typer(database, name="database")
 
 

@@ -19,6 +19,7 @@ from ivr.accounts.client import AccountClient
 from ivr.audit.chain import chain_keys
 from ivr.audit.ledger import Ledger
 from ivr.audit.trail import AuditTrail
+from ivr.bookings import Bookings
 from ivr.channels.twilio.routes import Gate, page_writer, voice_routes
 from ivr.channels.twilio.twiml import HANG_UP
 from ivr.counters import Counters
@@ -113,8 +114,9 @@ def unannounced_day(library: Library, now: int) -> str | None:
     if first is None:
         return None
     return (
-        f"From {first} on it is not known which days are worked, so Monday to Friday are taken for working days; "
-        "write what was announced into flows/working_days.yaml."
+        # In words: what looks like a number of eight digits is masked in the log.
+        f"From {first.day} {first:%B %Y} on it is not known which days are worked, so Monday to Friday are "
+        "taken for working days; write what was announced into flows/working_days.yaml."
     )
 
 
@@ -164,6 +166,7 @@ def create_app(
         KeptPasswords(redis, seals, deadline=deadlines.store),
         now,
         RefusalTimes(redis, deadline=deadlines.store),
+        Bookings(redis, seals, deadline=deadlines.store),
     )
     trail = AuditTrail(
         settings.audit_folder, chain_keys(settings.secrets), worker=f"{socket.gethostname()}/{settings.worker}", now=now

@@ -64,6 +64,7 @@ class Changes(Struct, frozen=True, tag=True):
     `member` is verified. `pending` will be, once the weak or initial password is changed. `codes` are the SMS codes
     asked for in this call, `texted` what was sent. `owes` are the accounts, by keyed names, for which this call keyed
     such a password: none of them opens before it is changed. Each has the attempts that a code's success gives back.
+    `callback` is the number to call back.
     """
 
     member: "Member | UnsetType | None" = UNSET
@@ -71,6 +72,7 @@ class Changes(Struct, frozen=True, tag=True):
     codes: int | UnsetType = UNSET
     owes: Owes | UnsetType = UNSET
     texted: tuple[str, ...] | UnsetType = UNSET
+    callback: str | UnsetType = UNSET
 
 
 class DialEnded(Struct, frozen=True, tag=True):
@@ -230,3 +232,4 @@ class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     heard: frozenset[str] = frozenset()
     parties: tuple[str, str] = ("", "")
     dials: int = 0
+    callback: str = ""

@@ -3,6 +3,7 @@
 from ivr.call import Credential, Garbled, Keyed, Silence, Turn
 from ivr.flow import CollectNode
 from ivr.parts import PART_WRONG_REASONS, Part, read_part
+from ivr.telephones import Telephone, read_telephone
 from ivr.validators import (
     WRONG_REASONS,
     Agent,
@@ -31,6 +32,7 @@ ENTRY_OUTCOMES: dict[str, frozenset[str]] = {
     "password": frozenset({"entered", "back", "code"}),
     "code": frozenset({"entered", "back", "code"}),
     "new_password": frozenset({"entered", "back"}),
+    "telephone": frozenset({"entered", "back"}),
 }
 """Where every kind of entry can lead; ``0#`` leads where key 0 of the flows leads, ``#`` alone to ``code``."""
 
@@ -40,6 +42,7 @@ ENTRY_WRONGS: dict[str, tuple[str, ...]] = {
     "password": (MALFORMED,),
     "code": (MALFORMED,),
     "new_password": (MALFORMED,),
+    "telephone": (MALFORMED,),
 }
 """What can be wrong with every kind of entry; a collect node has a prompt for each."""
 
@@ -58,6 +61,8 @@ def take_entry(walk: Walk, node: CollectNode, event: Input) -> Turn:
         return _number_entry(walk, node, event)
     if node.entry in _PARTS:
         return _part_entry(walk, node, event)
+    if node.entry == "telephone":
+        return _telephone_entry(walk, node, event)
     return _six_entry(walk, node, event)
 
 
@@ -149,6 +154,24 @@ def _six_entry(walk: Walk, node: CollectNode, event: Input) -> Turn:
             return _go_on(walk, node, "code")
         case HashAlone() | Malformed():
             return _wrong(walk, node, MALFORMED)
+
+
+def _telephone_entry(walk: Walk, node: CollectNode, event: Input) -> Turn:
+    """Take the number to call back; the next prompt reads its last four back."""
+    keys, ended = _keyed(walk, event)
+    entry = Malformed() if isinstance(event, Garbled) else read_telephone(keys, ended)
+    match entry:
+        case Telephone(digits):
+            walk.change(callback=digits, facts={**walk.session.facts, "phone_tail": digits[-4:]})
+            return _go_on(walk, node, "entered")
+        case Malformed():
+            return _wrong(walk, node, MALFORMED)
+        case Back():
+            return _go_on(walk, node, "back")
+        case Agent():
+            return _agent(walk, node, MALFORMED)
+        case Nothing():
+            return walk.silence()
 
 
 def _identified(walk: Walk, node: CollectNode, entered: Entered) -> Turn:

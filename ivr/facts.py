@@ -27,6 +27,7 @@ FACTS: Final[Mapping[str, Form]] = {
     "hours": "a text",
     "n": "a count",
     "tail": "digits",
+    "phone_tail": "digits",
     # What a call remembers for its lookups.
     "dropped": "a word",
     "topic": "a word",
@@ -46,6 +47,7 @@ FACTS: Final[Mapping[str, Form]] = {
     "date": "a day",
     "credited_on": "a day",
     "case_tail": "digits",
+    "code": "digits",
     "submitted_on": "a day",
     "due_by": "a day",
     "left": "a count",

@@ -46,7 +46,7 @@ class _WithKeys(_Model):
         return cast("dict[str, str]", self.keys).get(key)
 
 
-Entry = Literal["number", "part_region", "part_birth", "part_last", "password", "code", "new_password"]
+Entry = Literal["number", "part_region", "part_birth", "part_last", "password", "code", "new_password", "telephone"]
 
 
 class SayNode(_Model):

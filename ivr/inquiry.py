@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ivr.accounts.client import AccountClient
+from ivr.bookings import Bookings
 from ivr.call import Session
 from ivr.counters import Counters
 from ivr.flow import Hotline
@@ -25,6 +26,7 @@ class Desk:
     now: Callable[[], int]
     """Milliseconds since 1970."""
     refusal_times: RefusalTimes
+    bookings: Bookings
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ivr import records
 from ivr.accounts.contract import Balance, ContributionYears
+from ivr.agents.callbacks import book_callback, callback_offer
 from ivr.call import Answered, Session
 from ivr.codes import send_code
 from ivr.flow import CallNode, LookupNode, MenuNode
@@ -264,6 +265,8 @@ DECLARED: Mapping[str, Declared] = {
     ),
     "deemed": Declared(deemed, _outcomes(some="", none=""), personal=True),
     "gap": Declared(gap, _outcomes(total="", actual="", total_first="", actual_first=""), personal=True),
+    "callback_offer": Declared(callback_offer, _outcomes(own="phone_tail", other="", booked="", closed="")),
+    "book_callback": Declared(book_callback, _outcomes(ok="code", booked="", enough="", error=""), remote=True),
     "policy_topic": Declared(policy_topic, _outcomes(chosen="")),
     "policy_city": Declared(policy_city, _outcomes(chosen="")),
     "policy": Declared(policy, _outcomes(told=""), rows={"told": POLICY_ROWS}, terms=TERMS),

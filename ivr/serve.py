@@ -25,7 +25,7 @@ from ivr.settings import DEMO_ACCOUNT_SID, Settings, SettingsError
 from ivr.supervisor import Child, keep_up, listen, log, web_url
 
 if TYPE_CHECKING:
-    from ivr.audit.keeping import AuditKeeping
+    from ivr.keepers import Keeper
 
 _ACCOUNT_LEAVE_S = 3.0
 _EPOCH_TRIES = 20
@@ -68,7 +68,7 @@ class Service:
         self._account: Child | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._keeping: AuditKeeping | None = None
+        self._keepers: list[Keeper] = []
         self._life, self._life_end = os.pipe()
         # What the workers of this start share: what they count, the flow version that held last, who died of what.
         self._shared = tempfile.TemporaryDirectory(prefix="ivr-shared-")
@@ -102,8 +102,9 @@ class Service:
         self._watch(self._crew.keep())
         await self._unless_failed(self._crew.up())
         await self._unless_failed(self._all_ready())
-        self._keeping = audit_keeping(self.settings)
-        self._watch(self._keeping.keep())
+        for keeper in keepers(self.settings):
+            self._keepers.append(keeper)
+            self._watch(keeper.keep())
         if self._stands_by and WORKS_HERE:
             self._watch(self._mould.keep())
         # Where nothing is embedded the folder may be of no use: the service then just is not found by `ivr call`.
@@ -126,8 +127,8 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._keeping is not None:
-            await self._keeping.stop()
+        for keeper in self._keepers:
+            await keeper.stop()
         if self._valkey is not None:
             await self._valkey.stop()
         for sock in (*self._probes, *filter(None, [self._account_socket])):
@@ -295,11 +296,11 @@ async def upgrade_database(settings: Settings) -> None:
     await upgrade(settings.database_url)
 
 
-def audit_keeping(settings: Settings) -> "AuditKeeping":
-    """Give what looks after the audit trail of this machine."""
-    from ivr.audit.keeping import AuditKeeping
+def keepers(settings: Settings) -> "list[Keeper]":
+    """Give what the parent looks after besides its children."""
+    from ivr.keepers import keepers_of
 
-    return AuditKeeping(settings.audit_folder, settings.database_url, days=settings.audit_days)
+    return keepers_of(settings)
 
 
 async def check_database(url: str) -> None:

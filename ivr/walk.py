@@ -26,6 +26,7 @@ MODES: dict[nodes.Entry, ListenMode] = {
     "password": "six",
     "code": "six",
     "new_password": "six",
+    "telephone": "number",
 }
 """How keys are listened for at every kind of entry."""
 

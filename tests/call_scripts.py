@@ -3,12 +3,15 @@
     call: balance is told after one wrong password
     to: "12333"                                   # the number dialled
     at: "2026-11-18T14:00+08:00"                  # when the call comes in; without it at no time in particular
+    from: anonymous                               # the calling number; without it one of the mainland
     dropped: years                                # what the caller had chosen in a call that broke off just before
     agent: busy                                   # how a dial ends: answered, busy, no-answer, failed, canceled
     rings: 120                                    # seconds that pass until a dial has ended
     service: {verify: [wrong, ok], balance: [{balance: "12034.50", as_of: "2026-10-31", status: normal}]}
     used_up: ["id_card 110105198503122173"]       # accounts that have no attempt left today
     codes_used_up: ["id_card 110105198503122173"] # accounts to which no code may be sent any more today
+    booked: ["13800138000"]                       # numbers to which a callback is open already
+    callbacks_used_up: true                       # the caller may book no more callbacks today
     verified: ["id_card 110105198503122173"]      # the numbers that reach the account service, in their order
     set: ["738215"]                               # the new passwords that reach the account service, in their order
     texts: ["余额…"]                               # the text messages that reach the account service, in their order
@@ -77,7 +80,7 @@ SERVICE_KEYS: Mapping[str, str] = {
 VOICE_LANGUAGES: Mapping[str, str] = {"cmn-CN": "zh", "yue-CN": "yue", "en-US": "en"}
 
 _HEADERS = {"call", "to", "at", "agent", "rings", "service", "used_up", "codes_used_up", "verified"}
-_HEADERS |= {"dropped", "set", "texts", "script"}
+_HEADERS |= {"from", "booked", "callbacks_used_up", "dropped", "set", "texts", "script"}
 _FIELDS = {"press", "hears", "spoken", "slow", "waits", "then", "times"}
 _PRESSES = re.compile(r"[0-9*#]+|-|wait [0-9]+|counts lost|nothing kept|service out")
 
@@ -111,12 +114,15 @@ class Script:
     call: str
     to: str
     at: int | None
+    from_: str
     dropped: str
     agent: str
     rings: int
     service: dict[str, list[Any]]
     used_up: tuple[tuple[str, str], ...]
     codes_used_up: tuple[tuple[str, str], ...]
+    booked: tuple[str, ...]
+    callbacks_used_up: bool
     verified: tuple[tuple[str, str], ...] | None
     set: tuple[str, ...] | None
     texts: tuple[str, ...] | None
@@ -144,12 +150,15 @@ def _script(file: str, data: dict[str, Any]) -> Script:
         f"{file.removesuffix('.yaml')}: {data['call']}",
         data.get("to", "12333"),
         _moment(where, data["at"]) if "at" in data else None,
+        data.get("from", ""),
         dropped,
         agent,
         data.get("rings", 0),
         data.get("service", {}),
         tuple(_account(one) for one in data.get("used_up", [])),
         tuple(_account(one) for one in data.get("codes_used_up", [])),
+        tuple(data.get("booked", ())),
+        data.get("callbacks_used_up", False),
         tuple(_account(one) for one in data["verified"]) if "verified" in data else None,
         tuple(data["set"]) if "set" in data else None,
         tuple(data["texts"]) if "texts" in data else None,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -20,6 +20,8 @@ from call_scripts import (
 from scripted_accounts import ScriptedAccounts, known_to_be_out
 from scripted_client import ScriptedClient
 
+from ivr.agents.callbacks import BOOKINGS_A_DAY
+from ivr.bookings import Booking, Bookings
 from ivr.call import (
     Answered,
     Ask,
@@ -55,6 +57,10 @@ from ivr.walk import china_day
 from ivr.weakness import weak_reason
 
 BEGAN = 1_795_000_000_000
+CALLING = "+8613800138000"
+CODE = "4721"
+"""What every agent has to say here."""
+
 SECONDS_A_TURN = 3
 """What hearing and keying take on the engine; over HTTP no time passes but what a script says."""
 
@@ -76,7 +82,8 @@ class EngineCaller:
         name, self.hotline = library.hotline_for(script.to)
         self.counters = ScriptedCounters(script, self.hotline.limits)
         self.passwords = RememberedPasswords(lambda: self.now)
-        self.session = begin(library, name, self.now)
+        parties = script.from_ or CALLING, script.to
+        self.session = msgspec.structs.replace(begin(library, name, self.now), parties=parties)
         if lang is not None:
             self.session = msgspec.structs.replace(self.session, lang=lang)
         self.turn: Turn | None = None
@@ -90,6 +97,7 @@ class EngineCaller:
             self.passwords,
             lambda: self.now,
             NoTimes(),
+            RememberedBookings(script.booked),
         )
 
     async def plays(self) -> None:
@@ -237,6 +245,19 @@ class RememberedPasswords(KeptPasswords):
             raise StoreAway("The script says that nothing is kept.")
 
 
+class RememberedBookings(Bookings):
+    """The open callbacks, in memory, with a code that a script can know; where they really lie is tested there."""
+
+    def __init__(self, booked: Collection[str]) -> None:
+        self._open: dict[str, Booking | None] = dict.fromkeys(booked)
+
+    async def is_booked(self, number: str) -> bool:
+        return number in self._open
+
+    async def book(self, booking: Booking) -> Booking | None:
+        return self._open.setdefault(booking.number, msgspec.structs.replace(booking, code=CODE))
+
+
 class ScriptedCounters(Counters):
     """Counts of one call, on top of those that its script begins with; the real ones are tested where they are."""
 
@@ -250,6 +271,8 @@ class ScriptedCounters(Counters):
         for kind, number in script.codes_used_up:
             earlier = {f"earlier-{code}" for code in range(limits.codes_per_account_a_day)}
             self._reserved["code", f"{kind}:{number}"] = earlier
+        if script.callbacks_used_up:
+            self._reserved["callback", CALLING] = {f"earlier-{booked}" for booked in range(BOOKINGS_A_DAY)}
 
     async def epoch_confirmed(self) -> bool:
         return not self.lost

@@ -23,7 +23,9 @@ from hotline_under_test import AUTH_TOKEN, SECRET_KEY, UnderTest, serving
 from redis.asyncio import Redis
 from scripted_accounts import known_to_be_out
 
+from ivr.agents.callbacks import BOOKINGS_A_DAY
 from ivr.app import wall_clock
+from ivr.bookings import Booking, Bookings
 from ivr.call import Utterance
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.line import Call, Heard
@@ -160,7 +162,7 @@ class ScriptedCarrier(Carrier):
             account_sid=DEMO_ACCOUNT_SID,
             auth_token=AUTH_TOKEN,
             agent_answers=script.agent,  # type: ignore[arg-type]
-            from_=CALLING_FROM[script.call],
+            from_=script.from_ or CALLING_FROM[script.call],
             # Certificates take longer to load than a call to play, and there are none on the loopback interface.
             client=httpx2.AsyncClient(trust_env=False, verify=False),
         )
@@ -191,10 +193,11 @@ async def age(redis: Redis, sid: str, ms: int) -> None:
 async def count_afresh(redis: Redis, script: Script) -> None:
     """Forget the attempts and the broken calls of earlier scripts; take the attempts that this one says are taken."""
     await redis.acl_setuser("default", enabled=True, categories=["+@all"])
-    for name in ("ivr:count:*", "ivr:dropped:*"):
+    for name in ("ivr:count:*", "ivr:dropped:*", "ivr:{callbacks}:*"):
         async for key in redis.scan_iter(name):
             await redis.delete(key)
-    counters = Counters(redis, Seals([b64decode(SECRET_KEY)]))
+    seals = Seals([b64decode(SECRET_KEY)])
+    counters = Counters(redis, seals)
     await counters.confirm_epoch()
     limits = LIBRARY.hotline_for(script.to)[1].limits
     for kind, number in script.used_up:
@@ -205,3 +208,10 @@ async def count_afresh(redis: Redis, script: Script) -> None:
         codes = Window("code", f"{kind}:{number}", limits.codes_per_account_a_day, DAY_SECONDS)
         for code in range(codes.limit):
             assert await counters.reserve([codes], f"earlier-{code}") == Reserved(code + 1)
+    for number in script.booked:
+        earlier = Booking("CA" + "f" * 32, "demo", number, "0000", "zh", "", verified=False, slow=False, at=BEGAN)
+        assert await Bookings(redis, seals).book(earlier) == earlier
+    if script.callbacks_used_up:
+        callbacks = Window("callback", CALLING_FROM[script.call], BOOKINGS_A_DAY, DAY_SECONDS)
+        for booked in range(BOOKINGS_A_DAY):
+            assert await counters.reserve([callbacks], f"earlier-{booked}") == Reserved(booked + 1)

@@ -150,6 +150,6 @@ def test_a_day_that_is_none_is_told_in_a_sentence(capsys: pytest.CaptureFixture[
 def test_days_ahead_that_nobody_knows_are_told_at_the_start() -> None:
     library = load(*default_dirs())
     assert unannounced_day(library, at("2026-11-02")) is None
-    assert "From 2027-01-01 on" in (unannounced_day(library, at("2026-11-03")) or "")
+    assert "From 1 January 2027 on" in (unannounced_day(library, at("2026-11-03")) or "")
     known = build({**library.sources, "flows/working_days.yaml": b"valid_through: 2027-12-31"})
     assert unannounced_day(known, at("2026-11-03")) is None

@@ -15,6 +15,7 @@ from ivr.accounts.client import AccountClient
 from ivr.audit.chain import chain_keys
 from ivr.audit.ledger import Ledger
 from ivr.audit.trail import AuditTrail
+from ivr.bookings import Bookings
 from ivr.call import (
     Answered,
     Ask,
@@ -235,6 +236,7 @@ async def _in_public_mode(session: Session, event: Event, now: int) -> tuple[Ses
             kept_passwords=KeptPasswords(redis, SEALS),
             now=lambda: now,
             refusal_times=RefusalTimes(redis),
+            bookings=Bookings(redis, SEALS),
         )
         emergency = Emergency(default_dirs()[0])
         trail = AuditTrail(Path("/there/is/no/such"), chain_keys([bytes(32)]), worker="test/0", now=lambda: now)

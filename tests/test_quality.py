@@ -13,15 +13,15 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 
 # A room is a module or a package directly in ivr/. It imports from its own floor and from those below.
 FLOORS = [
-    "call calling_numbers datafolder duty facts logs problems production seals settings speech urls "
-    "validators weakness",
-    "accounts counters database dropped embedded filefaults flow kept_password metrics policyfacts prompts "
+    "call calling_numbers datafolder duty facts logs problems production seals settings speech telephones "
+    "urls validators weakness",
+    "accounts bookings counters database dropped embedded filefaults flow kept_password metrics policyfacts prompts "
     "redis_line refusal_times store yamlfile yamlslips",
-    "attempts codes emergency engine entries identity inquiry library lookups newpassword parts policy records "
+    "agents attempts codes emergency engine entries identity inquiry library lookups newpassword parts policy records "
     "texting walk",
     "audit crashes dialling draw hotline lint pages shedding public_mode schemas stepping versions works",
     "carrier channels",
-    "app commands crew mould door serve supervisor worker __main__",
+    "app commands crew door keepers mould serve supervisor worker __main__",
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 

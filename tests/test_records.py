@@ -8,6 +8,7 @@ import pytest
 from scripted_accounts import ScriptedAccounts
 from scripted_client import ScriptedClient
 
+from ivr.bookings import Bookings
 from ivr.call import Answered, Credential, Member, Said, Session
 from ivr.counters import Counters
 from ivr.inquiry import Desk, Inquiry
@@ -42,7 +43,8 @@ def inquiry_of(service: dict[str, list[Any]], session: Session | None = None, *,
     counters: Counters = nobody
     passwords: KeptPasswords = nobody
     times: RefusalTimes = nobody
-    desk = Desk(ScriptedClient(accounts), counters, Seals([bytes(32)]), passwords, lambda: NOW, times)
+    bookings: Bookings = nobody
+    desk = Desk(ScriptedClient(accounts), counters, Seals([bytes(32)]), passwords, lambda: NOW, times, bookings)
     loop = asyncio.get_running_loop()
     return Inquiry(desk, "CA1", session or session_of(), LIBRARY, HOTLINE, loop.time() + until)
 

@@ -13,6 +13,7 @@ from ivr.audit.chain import ChainKey, chain_keys
 from ivr.audit.heads import Head, read_heads
 from ivr.audit.keeping import prune
 from ivr.audit.verifying import Days, Report, entries, instant, verify
+from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
 from ivr.database.opening import opened
 from ivr.database.upgrading import upgrade
@@ -91,12 +92,7 @@ async def _prune(settings: Settings) -> list[Path]:
 
 
 def _keys(settings: Settings) -> tuple[ChainKey, ...]:
-    if settings.secrets:
-        return chain_keys(settings.secrets)
-    kept = DataFolder(settings.data_dir).kept("secret_key")
-    if kept is None:
-        raise SettingsError("IVR_SECRET_KEY is not set: expected the secret under which the audit trail was written.")
-    return chain_keys(Settings.model_validate({"secret_key": kept}).secrets)
+    return chain_keys(as_served(settings).secrets)
 
 
 def _folders(settings: Settings, folders: Sequence[Path] | None) -> Sequence[Path]:

@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from pydantic import SecretStr
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from typer import echo
 
+from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
-from ivr.datafolder import DataFolder
-from ivr.embedded import EmbeddedValkey
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
 from ivr.serve import check_redis_url
@@ -52,7 +50,7 @@ def list_flows(form: str) -> int:
     """Print the versions of the store at IVR_REDIS_URL, else of the embedded one; return the exit status."""
     if form not in FORMATS:
         raise SettingsError(f"--format {form}: expected {', '.join(FORMATS)}.")
-    settings = _with_store(read_settings())
+    settings = as_served(read_settings())
     check_redis_url(settings)
     try:
         found = asyncio.run(_census(settings))
@@ -73,19 +71,6 @@ async def _census(settings: Settings) -> Census:
         return await census(redis, Seals(settings.secrets))
     finally:
         await redis.aclose()
-
-
-def _with_store(settings: Settings) -> Settings:
-    """Return settings that name a store and its secret: those of the data folder where nothing else is set."""
-    if settings.redis_url:
-        return settings
-    folder = DataFolder(settings.data_dir)
-    secret = settings.secret_key.get_secret_value() or folder.kept("secret_key")
-    if not secret:
-        raise SettingsError(
-            f"IVR_REDIS_URL is not set, and no service has run on the data folder {settings.data_dir} yet."
-        )
-    return settings.changed(redis_url=EmbeddedValkey(folder.path / "valkey").url, secret_key=SecretStr(secret))
 
 
 def _came(one: Version) -> str:

@@ -1,8 +1,8 @@
 """The tables of the hotline's own database. Whoever changes one writes a migration, and names it in `REVISION`."""
 
-from sqlalchemy import BigInteger, Boolean, Column, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: a database that is there is used as it is."""
 
 VERSION_TABLE = "hotline_version"
@@ -24,3 +24,18 @@ AUDIT_CHAINS = Table(
     Column("pruned_at", BigInteger, nullable=True),
 )
 """The head of each chain of audit entries: how far it had come when it was last looked at."""
+
+CALLBACKS = Table(
+    "callbacks",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(22), nullable=False),
+    Column("call", String(34), nullable=False),
+    Column("booked_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    UniqueConstraint("name", "call"),
+)
+"""Callbacks, the open ones (with no outcome) and those that are done: `name` stands for the number, `sealed` has it."""

@@ -10,7 +10,10 @@ from ivr.lint.calls import Edge, Stack
 from ivr.lint.heard import first_menus
 from ivr.lint.plan import Plan, Promise
 
-ENTERED_FACTS: Final[Mapping[str, frozenset[str]]] = dict.fromkeys(("number", "part_last"), frozenset({"tail"}))
+ENTERED_FACTS: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(("number", "part_last"), frozenset({"tail"})),
+    "telephone": frozenset({"phone_tail"}),
+}
 """Facts that an entry leaves behind: the last four characters of the number, once it is whole."""
 
 TOLD_FACTS: Final = frozenset({"n"})

@@ -1,0 +1,99 @@
+"""The callbacks that agents work off, in the hotline's database: oldest first, three attempts, half an hour apart."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ivr.bookings import Booking
+from ivr.database.tables import CALLBACKS
+from ivr.seals import Seals
+
+Outcome = Literal["reached", "no_answer", "wrong_number"]
+
+ATTEMPTS: Final = 3
+AGAIN_MS: Final = 30 * 60_000
+"""How long after a callback that nobody answered the next attempt is due."""
+
+_WHAT: Final = "callback"
+
+
+class Callback(NamedTuple):
+    """A callback to be made. Instants are ms since 1970; `booking` is None where the secret that sealed it is gone."""
+
+    id: int
+    name: str
+    booked_at: int
+    due_at: int
+    attempts: int
+    outcome: str
+    booking: Booking | None
+
+
+class CallbackList:
+    """The callbacks in the hotline's database. Every method raises what the database's driver raises."""
+
+    def __init__(self, engine: AsyncEngine, seals: Seals) -> None:
+        self._engine = engine
+        self._seals = seals
+
+    async def take_over(self, bookings: Mapping[str, Booking]) -> None:
+        """Write down what callers booked; what is there already stays as it is, whoever wrote it."""
+        for name, booking in bookings.items():
+            sealed = self._seals.seal(msgspec.msgpack.encode(booking), call=name, what=_WHAT)
+            row = {
+                "name": name,
+                "call": booking.call,
+                "booked_at": booking.at,
+                "due_at": booking.at,
+                "attempts": 0,
+                "outcome": "",
+                "sealed": sealed,
+            }
+            try:
+                async with self._engine.begin() as connection:
+                    await connection.execute(insert(CALLBACKS).values(row))
+            except IntegrityError:
+                continue  # handed over before, here or by another machine
+
+    async def open(self) -> list[Callback]:
+        """Give the callbacks that are not done, first come, first served."""
+        query = select(CALLBACKS).where(CALLBACKS.c.outcome == "").order_by(CALLBACKS.c.booked_at, CALLBACKS.c.id)
+        async with self._engine.connect() as connection:
+            return [self._read(row) for row in await connection.execute(query)]
+
+    async def note(self, id_: int, outcome: Outcome, now: int) -> Callback | None:
+        """Note how an attempt ended, and give the callback as it is then; None where no such one is open.
+
+        ``no_answer`` leaves it open until the third attempt. Where it is done, number and code are wiped. Of two agents
+        who note the same attempt, one is heard.
+        """
+        columns = CALLBACKS.c
+        async with self._engine.begin() as connection:
+            is_open = (columns.id == id_) & (columns.outcome == "")
+            row = (await connection.execute(select(CALLBACKS).where(is_open))).first()
+            if row is None:
+                return None
+            attempts = row.attempts + 1
+            done = outcome != "no_answer" or attempts >= ATTEMPTS
+            change = {"outcome": outcome, "sealed": b""} if done else {"due_at": now + AGAIN_MS}
+            still = is_open & (columns.attempts == row.attempts)
+            changed = await connection.execute(update(CALLBACKS).where(still).values(attempts=attempts, **change))
+            if not changed.rowcount:
+                return None
+            return self._read((await connection.execute(select(CALLBACKS).where(columns.id == id_))).one())
+
+    def _read(self, row: Row[Any]) -> Callback:
+        data = self._seals.open(row.sealed, call=row.name, what=_WHAT)
+        return Callback(
+            id=row.id,
+            name=row.name,
+            booked_at=row.booked_at,
+            due_at=row.due_at,
+            attempts=row.attempts,
+            outcome=row.outcome,
+            booking=None if data is None else msgspec.msgpack.decode(data, type=Booking),
+        )

@@ -1,0 +1,71 @@
+"""The lookups of a callback: which number is meant, and booking it."""
+
+from typing import Final
+
+from ivr.attempts import DAY_SECONDS
+from ivr.bookings import Booking, new_code
+from ivr.call import Answered, Changes
+from ivr.calling_numbers import is_telephone
+from ivr.counters import Refused, Window
+from ivr.inquiry import Inquiry
+from ivr.redis_line import StoreAway
+from ivr.telephones import own_number
+
+BOOKINGS_A_DAY: Final = 3
+"""Callbacks that one calling number may book in a day: each may be to another number, and its owner did not ask."""
+
+WITHHELD_A_DAY: Final = 50
+"""Callbacks that all callers together may book in a day who withhold their numbers."""
+
+
+async def callback_offer(inquiry: Inquiry) -> Answered:
+    """Say which number can be called back: the caller's ``own`` one, or an ``other`` that has to be keyed.
+
+    Without a confirmed count none can be booked, so nobody is asked for a number in vain.
+    """
+    calling, _ = inquiry.session.parties
+    own = own_number(calling)
+    try:
+        if inquiry.session.public or not await inquiry.desk.counters.epoch_confirmed():
+            return Answered("closed")
+        if own is None:
+            return Answered("other")
+        if await inquiry.desk.bookings.is_booked(own):
+            return Answered("booked")
+    except StoreAway:
+        return Answered("closed")
+    return Answered("own", {"phone_tail": own[-4:]}, changes=Changes(callback=own))
+
+
+async def book_callback(inquiry: Inquiry) -> Answered:
+    """Book a callback to the number that was confirmed; told with the code that the agent has to say first."""
+    session, desk = inquiry.session, inquiry.desk
+    if session.public or not session.callback:
+        return Answered("error")
+    booking = Booking(
+        call=inquiry.call,
+        hotline=session.hotline,
+        number=session.callback,
+        code=new_code(),
+        lang=session.lang,
+        asked=session.asked,
+        verified=session.member is not None,
+        slow=session.slow,
+        at=desk.now(),
+    )
+    try:
+        # The same call and number again take no second place.
+        calling, _ = session.parties
+        reservation = f"{inquiry.call}-{desk.seals.name('callback of a call', booking.number)}"
+        if isinstance(await desk.counters.reserve([_window(calling)], reservation), Refused):
+            return Answered("enough")
+        booked = await desk.bookings.book(booking)
+    except StoreAway:
+        return Answered("error")
+    return Answered("booked") if booked is None else Answered("ok", {"code": booked.code})
+
+
+def _window(calling: str) -> Window:
+    if is_telephone(calling):
+        return Window("callback", calling, BOOKINGS_A_DAY, DAY_SECONDS)
+    return Window("callback", "withheld", WITHHELD_A_DAY, DAY_SECONDS)

@@ -1,0 +1,113 @@
+"""Callbacks as they are booked: one for each number, in Redis until the hotline's database has them.
+
+Nobody who calls waits for the database. What is booked waits in a hash of Redis, sealed, and the parent process hands
+it over; the key of the number stays until the callback is done, so that nobody books it a second time.
+"""
+
+from collections.abc import Sequence
+from secrets import randbelow
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+from redis.asyncio import Redis
+
+from ivr.redis_line import PATIENCE, RedisLine, StoreAway
+from ivr.seals import Seals
+
+__all__ = ["Booking", "Bookings", "StoreAway"]
+
+KEPT_MS: Final = 7 * 24 * 3600_000
+"""A callback that nobody has made after a week is forgotten: its number may be booked again."""
+
+WAITING: Final = "ivr:{callbacks}:waiting"
+
+_WHAT: Final = "callback"
+
+
+class Booking(Struct, frozen=True):
+    """A callback as its caller wanted it. `at` is ms since 1970, `code` is what the agent has to say first."""
+
+    call: str
+    hotline: str
+    number: str
+    code: str
+    lang: str
+    asked: str
+    verified: bool
+    slow: bool
+    at: int
+
+
+class Bookings:
+    """The open callbacks. Every method raises StoreAway where Redis does not confirm."""
+
+    def __init__(self, redis: Redis, seals: Seals, *, deadline: float = PATIENCE) -> None:
+        self._redis = redis
+        self._seals = seals
+        self._line = RedisLine(redis, deadline=deadline)
+        self._book = self._line.script("book")
+
+    async def book(self, booking: Booking) -> Booking | None:
+        """Book a callback and give it; None where another call has booked one to this number.
+
+        The same call gets what it booked already, code and all, however often it asks.
+        """
+        name, *older = self.names(booking.number)
+        if older and await self._any_kept(older):  # booked under a secret that is on its way out
+            return None
+        sealed = self._seals.seal(msgspec.msgpack.encode(booking), call=name, what=_WHAT)
+        said, kept = await self._line.ask(
+            self._book(keys=[_key(name), WAITING], args=[booking.call, name, sealed, KEPT_MS])
+        )
+        return self._opened(name, kept) if said == b"booked" else None
+
+    async def is_booked(self, number: str) -> bool:
+        """Tell whether a callback to this number is open."""
+        return await self._any_kept(self.names(number))
+
+    def names(self, number: str) -> tuple[str, ...]:
+        """Give what stands for a number, under every secret, the newest first."""
+        return self._seals.names(_WHAT, number)
+
+    async def _any_kept(self, names: Sequence[str]) -> bool:
+        return bool(await self._line.ask(self._redis.exists(*map(_key, names))))
+
+    # --- for the parent process, which hands over, and for whoever has called back ---
+
+    async def waiting(self) -> dict[str, Booking]:
+        """Give what waits for the database, by what stands for its number; what does not open is dropped."""
+        found = {}
+        kept: dict[Any, Any] = await self._line.ask(self._redis.hgetall(WAITING))
+        for field, sealed in kept.items():
+            name = field.decode("ascii", "replace")
+            booking = self._opened(name, sealed)
+            if booking is None:  # sealed with a secret that is gone: nobody can ever read it
+                await self.handed_over(name)
+            else:
+                found[name] = booking
+        return found
+
+    async def handed_over(self, name: str) -> None:
+        """Forget what waited: the database has it."""
+        await self._line.ask(self._redis.hdel(WAITING, name))
+
+    async def closed(self, name: str) -> None:
+        """Let a number be booked again, because its callback is done."""
+        await self._line.ask(self._redis.delete(_key(name)))
+
+    def _opened(self, name: str, sealed: bytes) -> Booking | None:
+        data = self._seals.open(sealed, call=name, what=_WHAT)
+        try:
+            return None if data is None else msgspec.msgpack.decode(data, type=Booking)
+        except msgspec.MsgspecError:
+            return None
+
+
+def new_code() -> str:
+    """Make a code of four digits that nobody can guess."""
+    return f"{randbelow(10_000):04d}"
+
+
+def _key(name: str) -> str:
+    return f"ivr:{{callbacks}}:{name}"

@@ -1,0 +1,34 @@
+"""How the commands `ivr callbacks …` are called."""
+
+from typing import Annotated, Literal
+
+import typer
+
+callbacks = typer.Typer(help="Callbacks that callers have booked: who has to be called, and how it ended.")
+
+
+@callbacks.command("list")
+def callbacks_list(
+    form: Annotated[Literal["table", "json"], typer.Option("--format", help="How they are written.")] = "table",
+) -> int:
+    """Show the open callbacks, the oldest first, with the number to call and the code to say first.
+
+    Callers were told that whoever calls says this code before anything else.
+    """
+    from ivr.commands import callbacks as working_off
+
+    return working_off.show(form)
+
+
+@callbacks.command("note")
+def callbacks_note(
+    number: Annotated[int, typer.Argument(help="The id of the callback.", metavar="ID")],
+    outcome: Annotated[str, typer.Argument(help="reached, no_answer or wrong_number.", metavar="OUTCOME")],
+) -> int:
+    """Note how a callback ended: reached, no_answer or wrong_number.
+
+    Where nobody answers it stays open for three attempts, half an hour apart. What is done forgets number and code.
+    """
+    from ivr.commands import callbacks as working_off
+
+    return working_off.note(number, outcome)
