@@ -11,7 +11,7 @@ from ivr.audit.chain import BrokenLine, Chain, Checked, chain_keys, check
 
 OLD, NEW = chain_keys([bytes(32), bytes([1]) * 32])
 
-texts = st.text("aZ09 余é\x00\n\"\\,:{}", max_size=20)
+texts = st.text('aZ09 余é\x00\n"\\,:{}', max_size=20)
 entries = st.lists(st.tuples(st.integers(0, 2**53), texts, texts, texts, texts), min_size=1, max_size=8)
 
 

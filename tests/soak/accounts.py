@@ -34,23 +34,25 @@ class SoakAccounts:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        if scope["path"] == "/v1/verifications":
-            status, answer, ref = _verified(json.loads(body))
+        ref, answer = "", dict[str, Any]()
+        if scope["path"] == "/healthz":
+            status = 200
+        elif scope["path"] == "/v1/verifications":
+            status, answer = _verified(json.loads(body))
         else:
             ref = str(scope["path"]).split("/")[3]
             found = member(int(ref.removeprefix("member-")))
             status, answer = 200, {"balance": found.balance, "as_of": "2026-10-31", "status": "normal"}
         headers = [(b"content-type", b"application/json" if status == 200 else b"application/problem+json")]
-        if ref and scope["path"] != "/v1/verifications":
+        if ref:
             headers.append((b"member-ref", ref.encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
 
-def _verified(asked: Any) -> tuple[int, dict[str, Any], str]:
+def _verified(asked: Any) -> tuple[int, dict[str, Any]]:
     found = member_of(asked["credential"]["number"])
     if found is None or asked["secret"]["value"] != found.password:
-        return 401, _REFUSED, ""
+        return 401, _REFUSED
     ref = f"member-{found.order}"
-    told = {"member_ref": ref, "expires_in": 900, "must_change_pin": False, "birth_year": 1950, "region": "110105"}
-    return 200, told, ref
+    return 200, {"member_ref": ref, "expires_in": 900, "must_change_pin": False, "birth_year": 1950, "region": "110105"}
