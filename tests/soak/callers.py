@@ -92,8 +92,9 @@ class Caller:
                 return "agent"
             if self._hears("public.mode") or self._hears("trouble.account"):
                 return "public"
+            stands = self._stands()
             await self.key(self._at_this_prompt(password))
-            password = None if self._stands() == "password" else password
+            password = None if stands == "password" else password  # a wrong one is keyed once
             if twice:
                 await self.again()
         raise Lost(f"After {MOST_KEYS} prompts the caller still has not heard the sum.")
