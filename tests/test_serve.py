@@ -315,6 +315,14 @@ def test_a_demo_from_start_to_stop(begin: Callable[..., Serving]) -> None:
     assert "The demo account service was ended by SIGKILL" in serving.err
     assert "The embedded Valkey has died" in serving.err
 
+    # The mould may die as well: whom it has forked goes on.
+    mould = serving.child("--mould-fd")
+    (forked,) = [pid for pid, command in serving.children().items() if "--mould-fd" in command and pid != mould][:1]
+    os.kill(mould, signal.SIGKILL)
+    until(lambda: "The mould of the workers has ended" in serving.err)
+    assert lives(forked)
+    assert TOLD in ivr(BALANCE, serving.folder).stdout
+
     # Told to, all workers are replaced by new ones, and whoever calls meanwhile is served.
     old = {pid for pid, command in serving.children().items() if "ivr worker" in command}
     serving.process.send_signal(signal.SIGUSR2)
@@ -331,14 +339,14 @@ def test_a_demo_from_start_to_stop(begin: Callable[..., Serving]) -> None:
 
     assert serving.stop() == 0
     assert "Traceback" not in serving.err
-    assert not [pid for pid in before if lives(pid)]
+    assert not [pid for pid in (*before, forked) if lives(pid)]
     assert not (serving.data / "serve.json").exists()
 
-    # Each of the four answers has its two entries, also those of the worker that was killed, whose chain has no end.
+    # Each of the five answers has its two entries, also those of the worker that was killed, whose chain has no end.
     verified = ivr(["audit", "verify"], serving.folder)
     assert (verified.returncode, verified.stderr) == (0, "")
     assert "its end is open" in verified.stdout
-    assert "The audit trail holds: 8 entries in " in verified.stdout
+    assert "The audit trail holds: 10 entries in " in verified.stdout
 
     # The next one keeps the secrets: what was sealed yesterday opens today.
     again = begin().ready()

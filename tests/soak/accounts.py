@@ -32,6 +32,8 @@ class SoakAccounts:
         more = True
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return  # whoever asked was killed in the middle of it
             body += message.get("body", b"")
             more = message.get("more_body", False)
         ref, answer = "", dict[str, Any]()
