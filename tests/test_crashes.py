@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import pytest_asyncio
-from hotline_under_test import UnderTest, serving
+from hotline_under_test import OPERATOR, UnderTest, serving
 from redis.asyncio import Redis
 from tampering import BALANCE, NUMBER, PASSWORD, SEALS, SUM, Caller, calling, emptied, kept_of, words
 from test_serve import Serving, until
@@ -160,7 +160,7 @@ async def test_the_claim_of_a_dead_worker_is_not_waited_for(caller: Caller, redi
 
 async def metrics(caller: Caller) -> str:
     async with httpx2.AsyncClient(trust_env=False) as client:
-        return (await client.get(f"{caller.hotline.urls[0]}/metrics")).text
+        return (await client.get(f"{caller.hotline.urls[0]}/metrics", headers=OPERATOR)).text
 
 
 # --- for real ---
