@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from random import Random
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
 import pytest
 import pytest_asyncio
+from fuzzing import TIMES
 from hotline_under_test import AUTH_TOKEN, UnderTest, serving
 from redis.asyncio import Redis
 from tampering import (
@@ -106,6 +108,41 @@ async def test_a_signature_over_anything_else_changes_nothing(caller: Caller, re
     for signature in signatures.values():
         headers = {"X-Twilio-Signature": signature, "Host": "hotline.test", "X-Forwarded-Proto": "https"}
         await forbidden(caller, redis, await caller.carrier.post(url, form, headers=headers), before)
+
+
+async def test_whatever_is_altered_in_a_signed_webhook_changes_nothing(caller: Caller, redis: Redis) -> None:
+    await caller.to_the_password()
+    assert caller.here is not None
+    before = await everything(redis)
+    chance = Random(12333)
+    for turn in range(200 * TIMES):
+        form = caller.form(Digits=PASSWORD)
+        url = chance.choice(routes(caller))
+        signature = sign(AUTH_TOKEN, caller.carrier.route(url), list(form.items()))
+        signature, form = altered(chance, signature, form)
+        exchange = await caller.carrier.post(url, form, headers={"X-Twilio-Signature": signature})
+        assert exchange.status == 403
+        if turn % 100 == 99:
+            assert await everything(redis) == before
+    assert SUM in (await caller.keys(PASSWORD)).said
+
+
+def altered(chance: Random, signature: str, form: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Change one character, one field or one name of what was signed."""
+    name = chance.choice(list(form))
+    match chance.randrange(5):
+        case 0:
+            at = chance.randrange(len(signature) - 2)  # the last sign of base64 does not count whole
+            other = chance.choice([sign for sign in "AbZ09+/" if sign != signature[at]])
+            return signature[:at] + other + signature[at + 1 :], form
+        case 1:
+            return signature, {key: value for key, value in form.items() if key != name}
+        case 2:
+            return signature, form | {name: form[name] + chance.choice("0 #%")}
+        case 3:
+            return signature, form | {f"{name}x": form[name]}
+        case _:
+            return signature, {key.swapcase() if key == name else key: value for key, value in form.items()}
 
 
 async def test_what_is_added_to_the_url_has_to_be_signed(caller: Caller, redis: Redis) -> None:
