@@ -181,8 +181,8 @@ async def kept_of(redis: Redis, sid: str) -> Kept:
 
 
 async def everything(redis: Redis) -> Mapping[bytes, bytes | None]:
-    """Give all that is in a Redis, as it lies there."""
-    return {key: await redis.dump(key) async for key in redis.scan_iter()}
+    """Give all that is in a Redis, as it lies there, but for what workers write by themselves: the flow versions."""
+    return {key: await redis.dump(key) async for key in redis.scan_iter() if not key.startswith(b"ivr:flows:")}
 
 
 def numbers() -> Iterator[str]:
