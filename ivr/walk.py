@@ -6,29 +6,17 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from ivr import flow as nodes
-from ivr.call import Ask, Dial, Edge, End, Facts, Listen, ListenMode, Next, Rows, Said, Session, Turn, Utterance
+from ivr.call import Ask, Dial, Edge, End, Facts, Next, Rows, Said, Session, Turn, Utterance
 from ivr.duty.calendar import on_duty
 from ivr.library import Library
+from ivr.pace import listening
 from ivr.prompts import speak
 
 FUSE = 100
 """Nodes that one step may walk; the lint proves that no flow needs more, the fuse stops what it missed."""
 
-WAITS = {False: (8, 10), True: (12, 15)}
-"""Seconds for the first key and between keys, at normal pace and in slow mode."""
-
-
-MODES: dict[nodes.Entry, ListenMode] = {
-    "number": "number",
-    "part_region": "six",
-    "part_birth": "eight",
-    "part_last": "four",
-    "password": "six",
-    "code": "six",
-    "new_password": "six",
-    "telephone": "number",
-}
-"""How keys are listened for at every kind of entry."""
+HUMAN_OFFERED = "0"
+"""Among what was heard: that a human was offered, as slow mode does once in a call."""
 
 SENIOR_AGE = 60
 """Callers of this age and over are offered a human first after an answer, and at the first silence."""
@@ -157,10 +145,9 @@ class Walk:
             return self.lost("silence.spent")
         if instead:
             return self.told(instead, facts=facts)
-        phrases = ["silence.first" if silences == 1 else "silence.again"]
-        if silences > 1 or self.senior():
-            phrases.append("silence.agent" if isinstance(self.node(), nodes.MenuNode) else "silence.agent_entry")
-        return self.told(tuple(phrases), also_prompt=True)
+        phrase = "silence.first" if silences == 1 else "silence.again"
+        human = self._offer_of_a_human() if silences > 1 or self.senior() else ()
+        return self.told((phrase, *human), also_prompt=True)
 
     def wrong(self, prompts: tuple[str, ...], *, facts: Facts | None = None, also_prompt: bool = False) -> Turn:
         """Count a wrong key or a malformed entry and say what was wrong."""
@@ -185,17 +172,20 @@ class Walk:
     # --- listening ---
 
     def prompt(self, node: nodes.MenuNode | nodes.CollectNode, *, long: bool = False) -> Turn:
-        """Say a node's own prompt, long the first time, and listen."""
-        here = ".".join(self.session.stack[-1])
-        first = here not in self.session.heard
-        self.change(heard=self.session.heard | {here})
-        say = node.say if long or first or not node.repeat else node.repeat
-        if isinstance(node, nodes.MenuNode) and node.senior and self.senior():
+        """Say a node's own prompt, long the first time, and listen. Menus with one short form are one to the caller."""
+        short = " ".join(node.repeat)
+        say = node.repeat if short in self.session.heard and not long else node.say
+        if short:
+            self.change(heard=self.session.heard | {short})
+        if isinstance(node, nodes.MenuNode) and self._opens_with_a_human(node):
             say = node.senior
         self.speak(self._of_today(say))
         if isinstance(node, nodes.MenuNode):
             self.speak(tuple(offer.say for offer in node.offers if self.holds(offer)))
         return self.listen(node)
+
+    def _opens_with_a_human(self, node: nodes.Node) -> bool:
+        return isinstance(node, nodes.MenuNode) and bool(node.senior) and self.senior()
 
     def _of_today(self, prompts: tuple[str, ...]) -> tuple[str, ...]:
         """Put the hotline's announcements of the day where a menu has their place."""
@@ -228,13 +218,22 @@ class Walk:
         return year is not None and china_day(self.now).year - year >= SENIOR_AGE
 
     def listen(self, node: nodes.Node) -> Turn:
-        first, between = WAITS[self.session.slow]
-        mode: ListenMode = "key"
-        if isinstance(node, nodes.CollectNode):
-            mode = MODES[node.entry]
-        elif isinstance(node, nodes.MenuNode) and node.wait:
-            first = node.wait
-        return self.turn(Listen(mode, first, between))
+        """Wait for keys; in slow mode a human is offered first, once in a call."""
+        if self.session.slow and HUMAN_OFFERED not in self.session.heard:
+            self.speak(self._offer_of_a_human())
+        return self.turn(listening(node, slow=self.session.slow))
+
+    def _offer_of_a_human(self) -> tuple[str, ...]:
+        """Give the sentence that offers a human; none where the node does, or the call asks for one already."""
+        node, target = self.node(), self.inherited("0")
+        if target is None or self.session.stack[target[0] - 1][1] == target[1]:
+            return ()
+        if isinstance(node, nodes.MenuNode) and (node.any or node.target("0")):
+            return ()
+        self.change(heard=self.session.heard | {HUMAN_OFFERED})
+        if self._opens_with_a_human(node):
+            return ()
+        return ("silence.agent" if isinstance(node, nodes.MenuNode) else "silence.agent_entry",)
 
     def end(self, prompts: tuple[str, ...]) -> Turn:
         self.change(said=())

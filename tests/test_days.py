@@ -42,7 +42,7 @@ def hotline(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     copied = Copied(tmp_path_factory.mktemp("library"))
     for lang, prompts in PROMPTS.items():
         copied.add(f"prompts/{lang}.yaml", "\n" + "".join(f"days.{name}: {text}\n" for name, text in prompts.items()))
-    copied.edit("flows/hotlines.yaml", ("  no_agents:\n", ANNOUNCED + "  no_agents:\n"))
+    copied.edit("flows/hotlines.yaml", ("  demo:\n", "  demo:\n" + ANNOUNCED))
     copied.edit("flows/password.yaml", OFFERED)
     with serving_copy(copied, valkey_url, tmp_path_factory.mktemp("data")) as under_test:
         yield under_test
@@ -134,4 +134,5 @@ async def test_silence_says_an_offer_again(hotline: UnderTest, redis: Redis) -> 
     async with hotline.carrier() as carrier:
         call = await carrier.dial()
         await call.press("6")
-        assert said(await call.silence()) == words("silence.first") + words("password.menu") + PROMPTS["zh"]["offer"]
+        menu = words("password.menu") + PROMPTS["zh"]["offer"] + words("silence.agent")
+        assert said(await call.silence()) == words("silence.first") + menu

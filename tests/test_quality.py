@@ -15,8 +15,8 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 FLOORS = [
     "call calling_numbers datafolder duty facts logs problems production seals settings speech telephones "
     "urls validators weakness",
-    "accounts bookings counters database dropped embedded filefaults flow kept_password metrics policyfacts prompts "
-    "redis_line refusal_times store yamlfile yamlslips",
+    "accounts bookings counters database dropped embedded filefaults flow kept_password metrics pace "
+    "policyfacts prompts redis_line refusal_times store yamlfile yamlslips",
     "agents attempts codes emergency engine entries identity inquiry library lookups newpassword parts policy records "
     "texting walk",
     "audit crashes dialling draw hotline lint pages shedding public_mode schemas stepping versions works",
@@ -26,7 +26,7 @@ FLOORS = [
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 
 # The call logic waits for nothing, logs nothing and asks for no time: it can be run again from any point of a call.
-PURE = ("call", "engine", "entries", "flow", "walk")
+PURE = ("call", "engine", "entries", "flow", "pace", "walk")
 IMPURE = {
     "aiohttp",
     "asyncio",
