@@ -70,6 +70,7 @@ def _take(walk: Walk, event: Event) -> Turn:
         case DialEnded():
             return _dial_ended(walk, event)
         case NoAnswer():
+            _end_old_verification(walk)
             walk.change(last_at=walk.now)
             return walk.told(("trouble.retry",), also_prompt=True)
         case Keyed() | Silence() | Garbled():
@@ -94,10 +95,10 @@ def _answered(walk: Walk, event: Answered) -> Turn:
 
 
 def _dial_ended(walk: Walk, event: DialEnded) -> Turn:
+    _end_old_verification(walk)
     node = walk.node()
     if not isinstance(node, nodes.TransferNode):
         return walk.hear_again()
-    _end_old_verification(walk)
     walk.change(last_at=walk.now, said=())
     walk.leave(event.outcome)
     return walk.go(node.outcomes[event.outcome])
@@ -132,14 +133,19 @@ def _input(walk: Walk, event: Input) -> Turn:
             return walk.hear_again()
 
 
-def _end_old_verification(walk: Walk) -> None:
-    """End a verification that was idle too long or has reached its end; a clock that ran back ends it as well."""
-    session = walk.session
+def verification_is_over(session: Session, now: int) -> bool:
+    """Tell whether a verification was idle too long or has reached its end; a clock that ran back ends it as well."""
     member = session.member or session.pending
     if member is None:
-        return
-    idle = walk.now - session.last_at
-    if 0 <= idle < VERIFIED_IDLE_MS and member.verified_at <= walk.now < member.expires_at:
+        return False
+    idle = now - session.last_at
+    return not (0 <= idle < VERIFIED_IDLE_MS and member.verified_at <= now < member.expires_at)
+
+
+def _end_old_verification(walk: Walk) -> None:
+    """End a verification that is over."""
+    session = walk.session
+    if not verification_is_over(session, walk.now):
         return
     if session.member is None:
         walk.change(pending=None)  # the number that was keyed stays: it may be tried again

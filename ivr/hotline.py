@@ -172,8 +172,11 @@ class Hotline:
         if kept is None:
             started = Started(await self.dropped.recall(call.calling))
             return await self._step(Step(call, self.stepping.begin(call.dialled), None, started, arrived))
-        if kept.reply is not None:
+        forgets = self.stepping.forgets(kept.session)  # then what was told is not told again, but that it ended
+        if kept.reply is not None and not forgets:
             return kept.reply
+        if forgets and kept.awaits(self.pages.token(call, kept.session)):
+            return self.pages.on(call, position_of(kept.session))
         return await self._resume(call, position_of(kept.session), kept, NoAnswer(), arrived)
 
     async def _resume(self, call: Call, position: Position, kept: Kept | None, event: Event, arrived: float) -> bytes:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ivr.audit.ledger import Ledger
 from ivr.call import Answered, Ask, Dial, End, Event, Session, Silence, Started, Turn, Utterance
 from ivr.emergency import Emergency
-from ivr.engine import begin, step
+from ivr.engine import begin, step, verification_is_over
 from ivr.flow import AgentGroup, CollectNode, Hotline, LookupNode, TransferNode
 from ivr.inquiry import Desk, Inquiry
 from ivr.library import Library
@@ -108,6 +108,10 @@ class Stepping:
         """
         session = replace(session_from(position), last_at=self.desk.now())
         return session if kept is None else replace(session, owes=kept.owes, codes=kept.codes, texted=kept.texted)
+
+    def forgets(self, session: Session) -> bool:
+        """Tell whether a call's verification has ended since its last turn, which therefore is told to nobody again."""
+        return verification_is_over(session, self.desk.now())
 
     async def too_old(self, position: Position) -> bool:
         """Tell whether a token's call must be over: it began long ago, or long from now if the clock was put back."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 
+from ivr.connections import BoundedHttp, close_stalled
 from ivr.settings import Settings
 from ivr.supervisor import BACKLOG
 
@@ -29,6 +30,8 @@ LEAVE_AT_ONCE = signal.SIGUSR2
 """Tells a worker whose successor takes the calls already to finish what it has begun and leave, without draining."""
 
 _KEEP_ALIVE_S = 75  # longer than the pause between two turns of a caller, so that the carrier's connection is kept
+
+_TICKS_A_SECOND = 10
 
 
 class ChildServer(uvicorn.Server):
@@ -69,7 +72,9 @@ class ChildServer(uvicorn.Server):
             self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
-        """Tell whether it is time to leave."""
+        """Tell whether it is time to leave; once a second, close connections whose requests never end."""
+        if not counter % _TICKS_A_SECOND:
+            close_stalled(self.server_state.connections)
         if self._leave_at is not None and time.monotonic() >= self._leave_at:
             self.should_exit = True
         return await super().on_tick(counter)
@@ -124,7 +129,7 @@ def serve_app(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         lifespan="on",
         log_config=None,
         access_log=False,

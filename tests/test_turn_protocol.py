@@ -21,6 +21,7 @@ from tampering import (
     emptied,
     everything,
     kept_of,
+    read,
     token_at,
     verifications,
     words,
@@ -504,6 +505,44 @@ async def test_verification_ends_after_five_minutes_without_a_key(hotline: Under
     after = await caller.keys("9")
     assert SUM not in after.said
     assert words("identify.expired") in after.said
+
+
+@pytest.mark.parametrize("fields", [{"DialCallStatus": "completed"}, {"DialCallStatus": "busy", "DialBridged": "true"}])
+async def test_a_dial_that_never_was_discloses_nothing_after_five_minutes(
+    hotline: UnderTest, caller: Caller, redis: Redis, fields: dict[str, str]
+) -> None:
+    here = await caller.verified()
+    hotline.clock.ahead_ms += 5 * MINUTE_MS
+    after = await caller.go(here.next, **fields)
+    assert SUM not in after.said
+    assert words("identify.expired") in after.said
+    assert (await kept_of(redis, caller.sid)).session.member is None
+
+
+async def test_a_repeated_webhook_discloses_nothing_after_five_minutes(
+    hotline: UnderTest, caller: Caller, redis: Redis
+) -> None:
+    here = await caller.verified()
+    hotline.clock.ahead_ms += 4 * MINUTE_MS
+    assert set(await caller.again(2, at_once=True)) == {here.body}
+    hotline.clock.ahead_ms += MINUTE_MS
+    before = await everything(redis)
+    assert caller.last is not None
+    told = [read(one) for one in await caller.carrier.replay(caller.last, 2, at_once=True)]
+    told += [await caller.post(url) for url in ("/twilio/voice", "/twilio/turn/x", "/twilio/fallback")]
+    assert [(one.said, one.next) for one in told] == [("", here.next)] * 5
+    assert await everything(redis) == before
+    assert words("identify.expired") in (await caller.keys("9")).said
+
+
+async def test_a_poll_without_a_claim_does_not_lengthen_a_verification(
+    hotline: UnderTest, caller: Caller, redis: Redis
+) -> None:
+    here = await caller.verified()
+    hotline.clock.ahead_ms += 5 * MINUTE_MS
+    await caller.go(f"/twilio/poll/{token_at(caller.sid, here.token, kind='poll')}")
+    assert (await kept_of(redis, caller.sid)).session.member is None
+    assert SUM not in (await caller.keys("9")).said
 
 
 async def test_verification_ends_after_fifteen_minutes_in_all(hotline: UnderTest, caller: Caller) -> None:
