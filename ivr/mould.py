@@ -63,6 +63,7 @@ def cast(control: socket.socket) -> Cast | None:
         asked, fds, _, _ = socket.recv_fds(control, _LARGEST, _MOST_FDS)
         if not asked:
             return None
+        order = json.loads(asked)
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
@@ -70,10 +71,10 @@ def cast(control: socket.socket) -> Cast | None:
             for one in (control, woken, wakes):
                 one.close()
             os.setpgid(0, 0)
-            return Cast(json.loads(asked), fds)
+            return Cast(order["env"], fds)
         for fd in fds:
             os.close(fd)
-        control.send(f"forked {pid}".encode())
+        control.send(f"forked {order['number']} {pid}".encode())
 
 
 def _tell_who_ended(control: socket.socket) -> None:
@@ -140,7 +141,8 @@ class Mould:
         self._process: asyncio.subprocess.Process | None = None
         self.ready = False
         """Whether it would fork now."""
-        self._asked: asyncio.Future[int] | None = None
+        self._orders: dict[int, asyncio.Future[int]] = {}
+        self._ordered = 0
         self._one_at_a_time = asyncio.Lock()
         self._forked: dict[int, Forked] = {}
         self._stopping = False
@@ -167,15 +169,17 @@ class Mould:
         async with self._one_at_a_time:
             if not self.ready or self._control is None:
                 return None
-            self._asked = asyncio.get_running_loop().create_future()
+            self._ordered += 1
+            order = self._orders[self._ordered] = asyncio.get_running_loop().create_future()
             try:
-                socket.send_fds(self._control, [json.dumps(dict(env)).encode()], list(fds))
+                asked = json.dumps({"number": self._ordered, "env": dict(env)})
+                socket.send_fds(self._control, [asked.encode()], list(fds))
                 async with asyncio.timeout(_ANSWER_S):
-                    pid = await self._asked
+                    pid = await order
             except (OSError, TimeoutError):
                 return None
             finally:
-                self._asked = None
+                self._orders.pop(self._ordered, None)
             forked = self._forked[pid] = Forked(pid)
             return forked
 
@@ -207,8 +211,9 @@ class Mould:
                 forked.told(UNKNOWN)
             self._forked.clear()
             loop.remove_reader(self._control)
-            if self._asked is not None and not self._asked.done():
-                self._asked.set_exception(OSError())
+            for order in self._orders.values():
+                order.set_exception(OSError())
+            self._orders.clear()
             self._control.close()
             theirs.close()
         return came_up
@@ -221,8 +226,10 @@ class Mould:
         match told:
             case [b"ready"]:
                 self.ready = True
-            case [b"forked", pid] if self._asked is not None and not self._asked.done():
-                self._asked.set_result(int(pid))
+            case [b"forked", order, pid] if int(order) in self._orders:
+                self._orders.pop(int(order)).set_result(int(pid))
+            case [b"forked", _, pid]:  # too late: another one was started in its place
+                os.kill(int(pid), signal.SIGKILL)
             case [b"ended", pid, status] if int(pid) in self._forked:
                 self._forked.pop(int(pid)).told(int(status))
             case []:

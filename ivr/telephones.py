@@ -7,9 +7,7 @@ from msgspec import Struct
 
 from ivr.validators import Agent, Back, Malformed, Nothing
 
-_MAINLAND: Final = re.compile(
-    r"1[3-9][0-9]{9}|0(?:10|2[0-57-9])[2-9][0-9]{7}|0[3-9][0-9]{2}[2-9][0-9]{6,7}"
-)
+_MAINLAND: Final = re.compile(r"1[3-9][0-9]{9}|0(?:10|2[0-57-9])[2-9][0-9]{7}|0[3-9][0-9]{2}[2-9][0-9]{6,7}")
 """A mobile number, or an area code and the number of a fixed line: nothing else is ever called back."""
 
 _COUNTRY: Final = re.compile(r"\+86|0086")

@@ -103,9 +103,7 @@ class Chain:
 
     def entry(self, at: int, call: str, member: str, field: str, outcome: str) -> bytes:
         """Give the line of an entry."""
-        return self._line(
-            Entry(seq=self.seq + 1, at=at, call=call, member=member, field=field, outcome=outcome)
-        )
+        return self._line(Entry(seq=self.seq + 1, at=at, call=call, member=member, field=field, outcome=outcome))
 
     def closing(self, at: int, end: str) -> bytes:
         """Give the last line."""

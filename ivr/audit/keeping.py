@@ -28,9 +28,7 @@ log = logging.getLogger("ivr.serve")
 class AuditKeeping:
     """Looks after one folder of chains. What cannot be done now is told once, and tried again in the next round."""
 
-    def __init__(
-        self, folder: Path, database_url: str, *, days: int, now: Callable[[], int] | None = None
-    ) -> None:
+    def __init__(self, folder: Path, database_url: str, *, days: int, now: Callable[[], int] | None = None) -> None:
         self._folder = folder
         self._database_url = database_url
         self._days = days

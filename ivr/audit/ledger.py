@@ -38,9 +38,7 @@ class Ledger:
         # A refused attempt stays counted, and a weak password stays one that has to be changed: where the disk is full,
         # nobody may try more, or get around more, than elsewhere.
         refused = answered.outcome in declared.refusals
-        return Answered(
-            "error", gives_back=min(1, answered.gives_back), changes=answered.changes if refused else None
-        )
+        return Answered("error", gives_back=min(1, answered.gives_back), changes=answered.changes if refused else None)
 
     async def _enter(self, inquiry: Inquiry, field: str, outcome: str) -> bool:
         try:

@@ -56,6 +56,8 @@ async def soak(options: argparse.Namespace) -> "Report":
             if not options.hasty:
                 await asyncio.sleep(LAST_REPLY_S)
             left = await left_in(one.settings.redis_url)
+            if options.log is not None:
+                options.log.write_bytes(one.log.read_bytes())
             told = [name for _, name in faults.told]
             return report(options.fault, seconds, heard, told, faults.recovered, memory_of(samples), left)
 
@@ -100,6 +102,7 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rate", type=_positive, default=5.5, help="new calls a second; 5.5 unless told")
     parser.add_argument("--workers", type=int, default=2, choices=range(1, 65), metavar="N", help="2 unless told")
     parser.add_argument("--json", type=Path, help="a file for the figures as JSON; - is standard output")
+    parser.add_argument("--log", type=Path, help="a file for the log of the service")
     parser.add_argument("--hasty", action="store_true", help="do not wait until ended calls have left the store")
     return parser.parse_args(arguments)
 

@@ -41,11 +41,13 @@ class SoakAccounts:
             status = 200
         elif scope["path"] == "/v1/verifications":
             status, answer = _verified(json.loads(body))
+        elif scope["path"] == "/v1/sms-codes":
+            status = 202
         else:
             ref = str(scope["path"]).split("/")[3]
             found = member(int(ref.removeprefix("member-")))
             status, answer = 200, {"balance": found.balance, "as_of": "2026-10-31", "status": "normal"}
-        headers = [(b"content-type", b"application/json" if status == 200 else b"application/problem+json")]
+        headers = [(b"content-type", b"application/json" if status < 400 else b"application/problem+json")]
         if ref:
             headers.append((b"member-ref", ref.encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -80,7 +80,7 @@ class Caller:
         for body in await self.call.repeat_last_webhook(2, at_once=True):
             # One that the fault swallowed is no answer, and a duplicate may still get the filler of its work.
             if body and body != answer and not any(b"/twilio/poll/" in one for one in (body, answer)):
-                self.heard.wrong.append("A duplicate of a webhook got another answer.")
+                self.heard.wrong.append(f"A duplicate of a webhook got {_words(body)} instead of {_words(answer)}.")
 
     async def asks(self, *, password: str | None = None) -> str:
         """Do at each prompt what a member does who wants the balance; give how that ends."""
@@ -145,6 +145,10 @@ class Caller:
         # A status callback that meets a killed worker is lost, as the carrier does not send it again.
         lost = UNREACHED | ({"status-callback"} if any(one.failed for one in call.receipts) else set())
         heard.broken = [str(one) for one in call.violations if one.rule not in lost]
+
+
+def _words(document: bytes) -> str:
+    return "".join(re.findall(r">([^<]+)</Say>", document.decode("utf-8", "replace")))[:40] or "nothing to hear"
 
 
 async def asks(caller: Caller) -> str:
