@@ -22,6 +22,7 @@ BACKLOG = 2048
 
 _PROBE_DEADLINE_S = 2.0
 _PROBE_EVERY_S = 2.0
+_COMES_UP_WITHIN_S = 120.0
 _MISSED_PROBES = 5
 """A worker that answers nothing for so many probes is stuck: it holds calls that the other workers could take."""
 
@@ -223,8 +224,13 @@ class Child:
         )
 
     async def _watch(self) -> None:
-        """End the process where it once answered and then, for a while, does not any more."""
-        while await probe(self.port, self._alive) is None:  # noqa: ASYNC110 - another process sets no event here
+        """End the process where it never answers, or once answered and then, for a while, does not any more."""
+        began = time.monotonic()
+        while await probe(self.port, self._alive) is None:
+            if time.monotonic() - began > _COMES_UP_WITHIN_S:
+                log.warning("%s has not come up within %g s and is ended.", self.name, _COMES_UP_WITHIN_S)
+                self.send(signal.SIGKILL)
+                return
             await asyncio.sleep(0.05)
         self._is_up = True
         self._has_answered.set()

@@ -115,6 +115,18 @@ async def test_a_child_that_stops_answering_is_ended_and_started_again(
         await keeping
 
 
+async def test_a_child_that_never_answers_is_ended(
+    stand_in: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("ivr.supervisor._COMES_UP_WITHIN_S", 0.2)
+    with listen("127.0.0.1", 0) as sock, listen("127.0.0.1", 0) as nobody:
+        port = nobody.getsockname()[1]
+        nobody.close()
+        kept = Child("The stand-in", ("serve", str(sock.fileno())), stand_in, (sock.fileno(),), port)
+        assert await asyncio.wait_for(kept.live(), 20) == -signal.SIGKILL
+    assert "The stand-in has not come up within 0.2 s and is ended." in caplog.messages
+
+
 async def test_a_server_that_died_is_started_again_until_it_works(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     starts: list[int] = []
