@@ -11,7 +11,7 @@ COMMAND = [sys.executable, str(Path(__file__).parent / "soak")]
 
 
 def test_calls_go_on_while_workers_are_killed() -> None:
-    smallest = ["--minutes", "0.1", "--fault", "workers", "--every", "2", "--rate", "4", "--hasty", "--json", "-"]
+    smallest = ["--minutes", "0.1", "--fault", "workers", "--every", "2.5", "--rate", "4", "--hasty", "--json", "-"]
     done = subprocess.run([*COMMAND, *smallest], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr + done.stdout
     told = json.loads(done.stdout)

@@ -13,6 +13,7 @@ from soak.members import Member
 
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.line import CARRIER_ERROR, Call
+from ivr.carrier.webhook import IN_TIME
 from ivr.library import Library, default_dirs, load
 from ivr.prompts import speak
 
@@ -141,9 +142,10 @@ class Caller:
         heard.retried = sum(bool(one.missed) for one in call.turns)
         heard.fallbacks = sum("/twilio/fallback" in one.url for one in call.turns)
         heard.quarantined = sum(said("trouble.sorry") in one.text for one in call.heard)
-        heard.late = sum(one.rule == "late" for one in call.violations)
+        late = sum(one.elapsed > IN_TIME for one in call.receipts)
+        heard.late = late + sum(one.rule == "late" for one in call.violations)
         # A status callback that meets a killed worker is lost, as the carrier does not send it again.
-        lost = UNREACHED | ({"status-callback"} if any(one.failed for one in call.receipts) else set())
+        lost = UNREACHED | ({"status-callback"} if late or any(one.failed for one in call.receipts) else set())
         heard.broken = [str(one) for one in call.violations if one.rule not in lost]
 
 
