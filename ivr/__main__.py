@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ivr.commands.audit_options import audit, database
-from ivr.commands.callback_options import callbacks
+from ivr.commands.callback_options import callbacks, surveys
 from ivr.settings import SettingsError
 
 DISTRIBUTION = "hotline-12333"
@@ -33,6 +33,7 @@ app.add_typer(counters, name="counters")
 app.add_typer(account, name="account")
 app.add_typer(audit, name="audit")
 app.add_typer(callbacks, name="callbacks")
+app.command()(surveys)
 app.add_typer(database, name="database")
 
 

@@ -40,6 +40,7 @@ from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals
 from ivr.settings import Settings
 from ivr.store import CallStore
+from ivr.surveys import Surveys
 from ivr.versions.editing import Edits, Folders, LastGood
 from ivr.versions.live import LiveVersions
 from ivr.versions.shelf import Shelf
@@ -167,6 +168,7 @@ def create_app(
         now,
         RefusalTimes(redis, deadline=deadlines.store),
         Bookings(redis, seals, deadline=deadlines.store),
+        Surveys(redis, deadline=deadlines.store),
     )
     trail = AuditTrail(
         settings.audit_folder, chain_keys(settings.secrets), worker=f"{socket.gethostname()}/{settings.worker}", now=now

@@ -30,6 +30,7 @@ FACTS: Final[Mapping[str, Form]] = {
     "phone_tail": "digits",
     # What a call remembers for its lookups.
     "dropped": "a word",
+    "score": "a word",
     "topic": "a word",
     "place": "a word",
     "chosen_by": "a word",

@@ -13,6 +13,7 @@ from ivr.library import Library
 from ivr.redis_line import Command
 from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals
+from ivr.surveys import Surveys
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Desk:
     """Milliseconds since 1970."""
     refusal_times: RefusalTimes
     bookings: Bookings
+    surveys: Surveys
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ivr import records
 from ivr.accounts.contract import Balance, ContributionYears
 from ivr.agents.callbacks import book_callback, callback_offer
+from ivr.agents.survey import note_survey
 from ivr.call import Answered, Session
 from ivr.codes import send_code
 from ivr.flow import CallNode, LookupNode, MenuNode
@@ -267,6 +268,7 @@ DECLARED: Mapping[str, Declared] = {
     "gap": Declared(gap, _outcomes(total="", actual="", total_first="", actual_first=""), personal=True),
     "callback_offer": Declared(callback_offer, _outcomes(own="phone_tail", other="", booked="", closed="")),
     "book_callback": Declared(book_callback, _outcomes(ok="code", booked="", enough="", error=""), remote=True),
+    "note_survey": Declared(note_survey, _outcomes(noted="")),
     "policy_topic": Declared(policy_topic, _outcomes(chosen="")),
     "policy_city": Declared(policy_city, _outcomes(chosen="")),
     "policy": Declared(policy, _outcomes(told=""), rows={"told": POLICY_ROWS}, terms=TERMS),

@@ -53,6 +53,7 @@ from ivr.redis_line import Command, StoreAway
 from ivr.refusal_times import Question, RefusalTimes
 from ivr.seals import Seals
 from ivr.speech import LANGUAGES, words
+from ivr.surveys import Survey, Surveys
 from ivr.walk import china_day
 from ivr.weakness import weak_reason
 
@@ -90,6 +91,7 @@ class EngineCaller:
         self.walked: set[Edge] = set()
         self.spoken: set[tuple[str, str]] = set()
         self.weak: set[str] = set()
+        self.surveys = RememberedSurveys()
         self.desk = Desk(
             ScriptedClient(self.accounts),
             self.counters,
@@ -98,6 +100,7 @@ class EngineCaller:
             lambda: self.now,
             NoTimes(),
             RememberedBookings(script.booked),
+            self.surveys,
         )
 
     async def plays(self) -> None:
@@ -256,6 +259,16 @@ class RememberedBookings(Bookings):
 
     async def book(self, booking: Booking) -> Booking | None:
         return self._open.setdefault(booking.number, msgspec.structs.replace(booking, code=CODE))
+
+
+class RememberedSurveys(Surveys):
+    """What callers answered, in memory."""
+
+    def __init__(self) -> None:
+        self.noted: list[Survey] = []
+
+    async def note(self, survey: Survey) -> None:
+        self.noted.append(survey)
 
 
 class ScriptedCounters(Counters):

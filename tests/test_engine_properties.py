@@ -48,6 +48,7 @@ from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals, position_of, session_from
 from ivr.speech import TYPES
 from ivr.stepping import Stepping
+from ivr.surveys import Surveys
 from ivr.versions.live import LiveVersions
 
 LIBRARY = load(*default_dirs())
@@ -237,6 +238,7 @@ async def _in_public_mode(session: Session, event: Event, now: int) -> tuple[Ses
             now=lambda: now,
             refusal_times=RefusalTimes(redis),
             bookings=Bookings(redis, SEALS),
+            surveys=Surveys(redis),
         )
         emergency = Emergency(default_dirs()[0])
         trail = AuditTrail(Path("/there/is/no/such"), chain_keys([bytes(32)]), worker="test/0", now=lambda: now)

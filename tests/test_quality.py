@@ -16,7 +16,7 @@ FLOORS = [
     "call calling_numbers datafolder duty facts logs problems production seals settings speech telephones "
     "urls validators weakness",
     "accounts bookings counters database dropped embedded filefaults flow kept_password metrics pace "
-    "policyfacts prompts redis_line refusal_times store yamlfile yamlslips",
+    "policyfacts prompts redis_line refusal_times store surveys yamlfile yamlslips",
     "agents attempts codes emergency engine entries identity inquiry library lookups newpassword parts policy records "
     "texting walk",
     "audit crashes dialling draw hotline lint pages shedding public_mode schemas stepping versions works",

@@ -18,6 +18,7 @@ from ivr.lookups import DECLARED
 from ivr.records import RELATIVES
 from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals
+from ivr.surveys import Surveys
 from ivr.texting import LONGEST, message
 
 LIBRARY = load(*default_dirs())
@@ -44,7 +45,9 @@ def inquiry_of(service: dict[str, list[Any]], session: Session | None = None, *,
     passwords: KeptPasswords = nobody
     times: RefusalTimes = nobody
     bookings: Bookings = nobody
-    desk = Desk(ScriptedClient(accounts), counters, Seals([bytes(32)]), passwords, lambda: NOW, times, bookings)
+    surveys: Surveys = nobody
+    client, seals = ScriptedClient(accounts), Seals([bytes(32)])
+    desk = Desk(client, counters, seals, passwords, lambda: NOW, times, bookings, surveys)
     loop = asyncio.get_running_loop()
     return Inquiry(desk, "CA1", session or session_of(), LIBRARY, HOTLINE, loop.time() + until)
 

@@ -1,18 +1,21 @@
-"""What the parent of the workers does for callbacks: what was booked goes from Redis into the hotline's database."""
+"""What waits in Redis goes into the hotline's database: the parent of the workers hands over callbacks and surveys."""
 
 import asyncio
 import contextlib
 import logging
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, NamedTuple, Protocol
 
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ivr.agents.callback_list import CallbackList
+from ivr.agents.survey_list import SurveyList
 from ivr.bookings import Bookings
 from ivr.database.opening import open_engine, why
 from ivr.redis_line import StoreAway
 from ivr.seals import Seals
+from ivr.surveys import Surveys
 
 EVERY_S: Final = 1.0
 ROUND_S: Final = 20.0
@@ -21,16 +24,36 @@ PATIENCE_S: Final = 2.0
 log = logging.getLogger("ivr.serve")
 
 
+class _Waiting(Protocol):
+    """Where something waits in Redis, by name."""
+
+    async def waiting(self) -> Mapping[str, Any]: ...
+
+    async def handed_over(self, name: str, /) -> None: ...
+
+
+class _Way(NamedTuple):
+    """From where something is taken, and how the database takes it: what it has already stays as it is."""
+
+    source: _Waiting
+    take_over: Callable[[AsyncEngine, Mapping[str, Any]], Awaitable[None]]
+
+
 class HandingOver:
     """Hands over every second. What cannot be done now is told once, and tried again: until then Redis keeps it."""
 
     def __init__(self, redis: Redis, database_url: str, seals: Seals) -> None:
         self._redis = redis
-        self._bookings = Bookings(redis, seals, deadline=PATIENCE_S)
         self._database_url = database_url
-        self._seals = seals
         self._engine: AsyncEngine | None = None
         self._away = False
+        self._ways = (
+            _Way(
+                Bookings(redis, seals, deadline=PATIENCE_S),
+                lambda engine, found: CallbackList(engine, seals).take_over(found),
+            ),
+            _Way(Surveys(redis, deadline=PATIENCE_S), lambda engine, found: SurveyList(engine).take_over(found)),
+        )
 
     async def keep(self) -> None:
         """Hand over until cancelled."""
@@ -42,22 +65,17 @@ class HandingOver:
         """Hand over what waits now; never raises."""
         try:
             async with asyncio.timeout(ROUND_S):
-                waiting = await self._bookings.waiting()
-                if waiting:
-                    if self._engine is None:
-                        self._engine = open_engine(self._database_url)
-                    await CallbackList(self._engine, self._seals).take_over(waiting)
-                for name in waiting:
-                    await self._bookings.handed_over(name)
+                for way in self._ways:
+                    await self._hand_over(way)
         except StoreAway:
             return  # the workers tell that Redis is away
         except Exception as error:  # every driver raises its own
             if not self._away:
-                log.warning("Callbacks cannot be written into the database, Redis keeps them: %s.", why(error))
+                log.warning("The database takes no callbacks and surveys, Redis keeps them: %s.", why(error))
             self._away = True
         else:
             if self._away:
-                log.warning("Callbacks are written into the database again.")
+                log.warning("The database takes callbacks and surveys again.")
             self._away = False
 
     async def stop(self) -> None:
@@ -67,3 +85,13 @@ class HandingOver:
             await self._redis.aclose()
             if self._engine is not None:
                 await self._engine.dispose()
+
+    async def _hand_over(self, way: _Way) -> None:
+        waiting = await way.source.waiting()
+        if not waiting:
+            return
+        if self._engine is None:
+            self._engine = open_engine(self._database_url)
+        await way.take_over(self._engine, waiting)
+        for name in waiting:
+            await way.source.handed_over(name)

@@ -1,8 +1,10 @@
-"""How the commands `ivr callbacks …` are called."""
+"""How the commands `ivr callbacks …` and `ivr surveys` are called."""
 
 from typing import Annotated, Literal
 
 import typer
+
+from ivr.commands.audit_options import First, Last
 
 callbacks = typer.Typer(help="Callbacks that callers have booked: who has to be called, and how it ended.")
 
@@ -32,3 +34,13 @@ def callbacks_note(
     from ivr.commands import callbacks as working_off
 
     return working_off.note(number, outcome)
+
+
+def surveys(first: First = None, last: Last = None) -> int:
+    """Show what callers thought of the humans they spoke with, and which calls left somebody unhappy.
+
+    Without days it is the last week.
+    """
+    from ivr.commands import surveys as answers
+
+    return answers.show(first, last)

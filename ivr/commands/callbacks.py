@@ -17,6 +17,7 @@ from ivr.bookings import Bookings
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
 from ivr.database.opening import opened
+from ivr.lookups import SERVICES
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
 from ivr.settings import Settings, SettingsError
@@ -91,7 +92,7 @@ def _facts(one: Callback, now: int) -> dict[str, Any]:
         "code": booking and booking.code,
         "language": booking and LANGUAGES[booking.lang],
         "hotline": booking and booking.hotline,
-        "asked": booking and booking.asked,
+        "asked": booking and (booking.asked if booking.asked in SERVICES else ""),
         "verified": booking and booking.verified,
     }
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration: a database that is there is used as it is."""
 
 VERSION_TABLE = "hotline_version"
@@ -39,3 +39,15 @@ CALLBACKS = Table(
     UniqueConstraint("name", "call"),
 )
 """Callbacks, the open ones (with no outcome) and those that are done: `name` stands for the number, `sealed` has it."""
+
+SURVEYS = Table(
+    "surveys",
+    METADATA,
+    Column("call", String(34), primary_key=True),
+    Column("hotline", String(40), nullable=False),
+    Column("lang", String(8), nullable=False),
+    Column("asked", String(40), nullable=False),
+    Column("score", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
+)
+"""What callers thought of the human they spoke with, once for each call."""

@@ -1,0 +1,56 @@
+"""What callers thought of the human they spoke with: kept in Redis until the hotline's database has it."""
+
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+from msgspec import Struct
+from redis.asyncio import Redis
+
+from ivr.redis_line import PATIENCE, RedisLine, StoreAway
+
+__all__ = ["SCORES", "Score", "StoreAway", "Survey", "Surveys"]
+
+Score = Literal["very_satisfied", "satisfied", "fair", "dissatisfied"]
+SCORES: Final[tuple[Score, ...]] = get_args(Score)
+
+KEPT_MS: Final = 7 * 24 * 3600_000
+WAITING: Final = "ivr:{surveys}:waiting"
+
+
+class Survey(Struct, frozen=True):
+    """One answer; `at` is ms since 1970, `asked` what the caller had chosen in the main menu. Nothing is personal."""
+
+    call: str
+    hotline: str
+    lang: str
+    asked: str
+    score: Score
+    at: int
+
+
+class Surveys:
+    """The answers that wait for the database. Every method raises StoreAway where Redis does not confirm."""
+
+    def __init__(self, redis: Redis, *, deadline: float = PATIENCE) -> None:
+        self._redis = redis
+        self._line = RedisLine(redis, deadline=deadline)
+        self._note = self._line.script("note")
+
+    async def note(self, survey: Survey) -> None:
+        """Keep an answer; of one call the first counts."""
+        await self._line.ask(self._note(keys=[WAITING], args=[survey.call, msgspec.msgpack.encode(survey), KEPT_MS]))
+
+    async def waiting(self) -> dict[str, Survey]:
+        """Give what waits for the database, by its call; what cannot be read is dropped."""
+        kept: dict[Any, Any] = await self._line.ask(self._redis.hgetall(WAITING))
+        found = {}
+        for field, packed in kept.items():
+            try:
+                found[field.decode()] = msgspec.msgpack.decode(packed, type=Survey)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                await self._line.ask(self._redis.hdel(WAITING, field))
+        return found
+
+    async def handed_over(self, call: str) -> None:
+        """Forget what waited: the database has it."""
+        await self._line.ask(self._redis.hdel(WAITING, call))
