@@ -36,9 +36,10 @@ the service must be used, and a call that has ended takes no more keys.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -129,12 +130,15 @@ class Script:
     lines: tuple[Line, ...]
 
 
-def scripts() -> Iterator[Script]:
-    """Read every call script of the folder."""
+@cache
+def scripts(folder: Path = CALLS) -> tuple[Script, ...]:
+    """Read every call script of a folder: once, since reading takes longer than playing some dozens of them."""
     yaml = YAML(typ="safe", pure=True)
-    for path in sorted(CALLS.glob("*.yaml")):
-        for data in yaml.load_all(path.read_text("utf-8")):
-            yield _script(path.name, data)
+    return tuple(
+        _script(path.name, data)
+        for path in sorted(folder.glob("*.yaml"))
+        for data in yaml.load_all(path.read_text("utf-8"))
+    )
 
 
 def _script(file: str, data: dict[str, Any]) -> Script:

@@ -2,10 +2,11 @@
 
 import asyncio
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import httpx2
 import pytest
+import pytest_asyncio
 from call_scripts import (
     COUNTS_LOST,
     NOTHING_KEPT,
@@ -38,7 +39,7 @@ from ivr.settings import DEMO_ACCOUNT_SID
 from ivr.store import new_password_key
 from ivr.walk import china_day
 
-SCRIPTS = list(scripts())
+SCRIPTS = scripts()
 LIBRARY = load(*default_dirs())
 CALLING_FROM = {script.call: f"+861390{place:07d}" for place, script in enumerate(SCRIPTS)}
 """Each script has a calling number of its own, so that none goes on with what another one has left."""
@@ -47,7 +48,12 @@ DAY_SECONDS = 24 * 3600
 REFUSAL_STEP = 0.01
 """Seconds; that refusals keep to a step is tested elsewhere, here many of them have to be fast."""
 
+ALL_AT_ONCE = 100_000
+"""Keys to look at in one step on Redis, which holds those of all earlier scripts as well."""
+
 every_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.call)
+in_one_loop = pytest.mark.asyncio(loop_scope="module")
+"""The connections to the workers and to Redis are made once for all scripts, so these have one event loop."""
 
 
 def test_every_call_script_has_a_name_of_its_own() -> None:
@@ -56,6 +62,7 @@ def test_every_call_script_has_a_name_of_its_own() -> None:
 
 
 @every_script
+@in_one_loop
 async def test_on_the_engine(script: Script) -> None:
     await EngineCaller(LIBRARY, script).plays()
 
@@ -89,22 +96,39 @@ def emptied(valkey_url: str) -> None:
     asyncio.run(run())
 
 
-@every_script
-async def test_over_http(script: Script, one_worker: UnderTest) -> None:
-    await call_through(script, one_worker)
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def kept_redis(valkey_url: str) -> AsyncIterator[Redis]:
+    async with connect(valkey_url) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def http() -> AsyncIterator[httpx2.AsyncClient]:
+    # Certificates take longer to load than a call to play, and there are none on the loopback interface.
+    async with httpx2.AsyncClient(trust_env=False, verify=False) as client:
+        yield client
 
 
 @every_script
-async def test_on_two_workers(script: Script, two_workers: UnderTest) -> None:
-    await call_through(script, two_workers)
+@in_one_loop
+async def test_over_http(script: Script, one_worker: UnderTest, kept_redis: Redis, http: httpx2.AsyncClient) -> None:
+    await call_through(script, one_worker, kept_redis, http)
 
 
-async def call_through(script: Script, hotline: UnderTest) -> None:
+@every_script
+@in_one_loop
+async def test_on_two_workers(
+    script: Script, two_workers: UnderTest, kept_redis: Redis, http: httpx2.AsyncClient
+) -> None:
+    await call_through(script, two_workers, kept_redis, http)
+
+
+async def call_through(script: Script, hotline: UnderTest, redis: Redis, http: httpx2.AsyncClient) -> None:
     hotline.accounts.script(script.service)
     # Facts of policy have days: without a moment of its own a script runs at the same one for ever.
     hotline.accounts.today = lambda: china_day(hotline.clock())
     hotline.clock.ahead_ms = (BEGAN if script.at is None else script.at) - wall_clock()
-    async with connect(hotline.redis_url) as redis, ScriptedCarrier(script, hotline) as carrier:
+    async with ScriptedCarrier(script, hotline, http) as carrier:
         await count_afresh(redis, script)
         await break_off(carrier, script)
         call = carrier.call(to=script.to)
@@ -155,7 +179,7 @@ async def does(call: Call, press: str | None) -> list[Heard]:
 class ScriptedCarrier(Carrier):
     """The strict carrier, on which a dial takes as long as the script says."""
 
-    def __init__(self, script: Script, hotline: UnderTest) -> None:
+    def __init__(self, script: Script, hotline: UnderTest, http: httpx2.AsyncClient) -> None:
         super().__init__(
             hotline.urls,
             public_url=hotline.public_url,
@@ -163,14 +187,10 @@ class ScriptedCarrier(Carrier):
             auth_token=AUTH_TOKEN,
             agent_answers=script.agent,  # type: ignore[arg-type]
             from_=script.from_ or CALLING_FROM[script.call],
-            # Certificates take longer to load than a call to play, and there are none on the loopback interface.
-            client=httpx2.AsyncClient(trust_env=False, verify=False),
+            client=http,
         )
         self._rings_ms = script.rings * 1000
         self._clock = hotline.clock
-
-    async def aclose(self) -> None:
-        await self.client.aclose()
 
     async def webhook(self, url: str, params: Mapping[str, str]) -> Exchange:
         if "DialCallStatus" in params:
@@ -184,7 +204,7 @@ def _utterance(heard: Heard) -> Utterance:
 
 async def age(redis: Redis, sid: str, ms: int) -> None:
     """Let time pass for what the store keeps of a call, too: it has a clock of its own."""
-    async for key in redis.scan_iter(f"ivr:{{{sid}}}*"):
+    async for key in redis.scan_iter(f"ivr:{{{sid}}}*", count=ALL_AT_ONCE):
         left = await redis.pttl(key)
         assert left > 0, f"{key!r} is kept without an end"
         await redis.pexpire(key, left - ms)
@@ -194,7 +214,7 @@ async def count_afresh(redis: Redis, script: Script) -> None:
     """Forget the attempts and the broken calls of earlier scripts; take the attempts that this one says are taken."""
     await redis.acl_setuser("default", enabled=True, categories=["+@all"])
     for name in ("ivr:count:*", "ivr:dropped:*", "ivr:{callbacks}:*"):
-        async for key in redis.scan_iter(name):
+        async for key in redis.scan_iter(name, count=ALL_AT_ONCE):
             await redis.delete(key)
     seals = Seals([b64decode(SECRET_KEY)])
     counters = Counters(redis, seals)

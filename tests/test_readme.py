@@ -107,14 +107,13 @@ def test_a_mistake_is_told_as_the_readme_shows(author: Callable[[str], subproces
 
 
 async def test_the_call_script_of_the_readme_is_heard(
-    author: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    author: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     folder = Path(author("pwd").stdout.strip()) / "mine"
     (script,) = blocks("yaml", section("Contributing"))
     (tmp_path / "hall.yaml").write_text(script, "utf-8")
-    monkeypatch.setattr(call_scripts, "CALLS", tmp_path)
     library = load(folder / "flows", folder / "prompts")
-    for one in call_scripts.scripts():
+    for one in call_scripts.scripts(tmp_path):
         caller = EngineCaller(library, one)
         await caller.plays()
         assert ("hall.hours", "zh") in caller.spoken
