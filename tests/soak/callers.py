@@ -79,9 +79,11 @@ class Caller:
         """Have the carrier send the last webhook again, twice at once; the answers have to be the same."""
         answer = self.call.turns[-1].body
         for body in await self.call.repeat_last_webhook(2, at_once=True):
-            # One that the fault swallowed is no answer, and a duplicate may still get the filler of its work.
-            if body and body != answer and not any(b"/twilio/poll/" in one for one in (body, answer)):
-                self.heard.wrong.append(f"A duplicate of a webhook got {_words(body)} instead of {_words(answer)}.")
+            # One that the fault swallowed is no answer; a duplicate may still get the filler of its work; and what was
+            # answered without Redis is answered with what Redis knows once it is back.
+            excused = (b"/twilio/poll/", said("public.mode").encode())
+            if body and body != answer and not any(one in body or one in answer for one in excused):
+                self.heard.wrong.append(f"A duplicate of a webhook got {_words(body)} instead of {_words(answer)}")
 
     async def asks(self, *, password: str | None = None) -> str:
         """Do at each prompt what a member does who wants the balance; give how that ends."""
@@ -150,7 +152,7 @@ class Caller:
 
 
 def _words(document: bytes) -> str:
-    return "".join(re.findall(r">([^<]+)</Say>", document.decode("utf-8", "replace")))[:40] or "nothing to hear"
+    return "".join(re.findall(r">([^<]+)</Say>", document.decode("utf-8", "replace")))[:40] or "nothing"
 
 
 async def asks(caller: Caller) -> str:
