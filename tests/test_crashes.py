@@ -81,8 +81,8 @@ def test_a_death_is_told_to_those_who_live_and_to_those_who_come(tmp_path: Path)
         assert knows.of_worker(DEAD)
         assert knows.of_worker("another")
         assert not knows.of_worker("a third")
-        assert knows.amid(ONE.call) == [ONE.path, ONE.path]
-        assert knows.amid(OTHER.call) == [OTHER.path]
+        assert [death.path for death in knows.amid(ONE.call)] == [ONE.path, ONE.path]
+        assert [death.path for death in knows.amid(OTHER.call)] == [OTHER.path]
         assert knows.amid("CA" + "3" * 32) == []
 
 
@@ -131,6 +131,23 @@ async def test_after_two_deaths_a_webhook_is_answered_and_not_tried_again(caller
     again = await caller.keys(PASSWORD)
     assert again.said == words("trouble.sorry")
     assert caller.hotline.accounts.asked == []
+
+
+async def test_after_a_while_the_place_is_tried_again_but_never_the_same_webhook(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller.hotline.accounts.script({"verify": ["ok"], "balance": [BALANCE]})
+    await caller.to_the_password()
+    assert caller.here is not None
+    password = caller.here.next
+    dies(caller.hotline, caller.sid, password, 2)
+    told = await caller.keys(PASSWORD)
+    monkeypatch.setattr("ivr.crashes.quarantine.PAROLE_S", 0.0)
+    assert await caller.again(1, at_once=True) == [told.body]
+    await caller.go(told.next)
+    await caller.keys("1")
+    await caller.keys(NUMBER + "#")
+    assert SUM in (await caller.keys(PASSWORD)).said
 
 
 async def test_where_even_the_main_menu_kills_there_is_a_goodbye(caller: Caller) -> None:

@@ -1,8 +1,10 @@
 """The deaths of workers, told by their parent to all workers: a file that only grows, a line for each death."""
 
 import os
+import time
 from collections import OrderedDict
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,6 +14,13 @@ MOST = 4096
 """Calls, and names of workers, that are remembered; the oldest are forgotten first."""
 
 NAME = "deaths"
+
+
+class Death(NamedTuple):
+    """A death in the middle of a webhook: its path, and when, by the clock that all processes of a machine share."""
+
+    path: str
+    at: float
 
 
 def flights_file(folder: Path, seat: int) -> Path:
@@ -29,7 +38,7 @@ def crashed(folder: Path, seat: int) -> None:
 
 def tell(folder: Path, left: Left) -> None:
     """Write down a death, with one system call, so that nobody reads half a line."""
-    line = msgspec.json.encode((left.worker, list(dict.fromkeys(left.webhooks)))) + b"\n"
+    line = msgspec.json.encode((left.worker, time.monotonic(), list(dict.fromkeys(left.webhooks)))) + b"\n"
     descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         os.write(descriptor, line)
@@ -44,15 +53,15 @@ class Deaths:
         self._file = os.open(folder / NAME, os.O_RDONLY | os.O_CREAT, 0o600)
         self._read = 0
         self._workers: OrderedDict[str, None] = OrderedDict()
-        self._calls: OrderedDict[str, list[str]] = OrderedDict()
+        self._calls: OrderedDict[str, list[Death]] = OrderedDict()
 
     def of_worker(self, name: str) -> bool:
         """Tell whether the worker of this name is known to be dead."""
         self._look()
         return name in self._workers
 
-    def amid(self, call: str) -> list[str]:
-        """Give the paths of the call's webhooks in the middle of which a worker died, one for each death."""
+    def amid(self, call: str) -> list[Death]:
+        """Give the deaths in the middle of the call's webhooks, the first one first."""
         self._look()
         return self._calls.get(call, [])
 
@@ -63,10 +72,10 @@ class Deaths:
         told = os.pread(self._file, size - self._read, self._read)
         self._read = size
         for line in told.splitlines():
-            worker, webhooks = msgspec.json.decode(line, type=tuple[str, list[Webhook]])
+            worker, at, webhooks = msgspec.json.decode(line, type=tuple[str, float, list[Webhook]])
             self._workers[worker] = None
             for call, path in webhooks:
-                self._calls.setdefault(call, []).append(path)
+                self._calls.setdefault(call, []).append(Death(path, at))
                 self._calls.move_to_end(call)
         for known in (self._workers, self._calls):
             while len(known) > MOST:

@@ -1,12 +1,13 @@
 """Webhooks that have killed workers: after two deaths at one place of a call, what comes there is not tried again."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
 from ivr.call import Utterance
-from ivr.crashes.deaths import Deaths
+from ivr.crashes.deaths import Death, Deaths
 from ivr.crashes.flights import Flights, Webhook
 from ivr.pages import Call, Pages
 from ivr.prompts import speak
@@ -15,6 +16,9 @@ from ivr.stepping import Stepping
 
 DEATHS = 2
 """So many workers may die in the middle of a webhook; the next one is not handed to the engine any more."""
+PAROLE_S = 20.0
+"""After so long another webhook at the same place is tried again, since workers also die of other causes; after every
+further death it takes twice as long."""
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +28,23 @@ class Quarantine:
 
     A place is a kind of webhook and where in the flows the call stands, whatever is keyed and whatever its turn: who is
     asked again and keys the same again is at the same place. Machines do not tell each other: each finds out by itself.
+    `clock` is the one by which deaths are told, in seconds.
     """
 
-    def __init__(self, flights: Flights, deaths: Deaths, pages: Pages, stepping: Stepping) -> None:
+    def __init__(
+        self,
+        flights: Flights,
+        deaths: Deaths,
+        pages: Pages,
+        stepping: Stepping,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._flights = flights
         self._deaths = deaths
         self._pages = pages
         self._stepping = stepping
+        self._clock = clock
 
     async def answer(self, call: Call, path: str, make: Callable[[], Awaitable[bytes]]) -> tuple[str, bytes]:
         """Have a webhook answered, or answer it from quarantine; give which of the two, and the answer.
@@ -44,9 +58,12 @@ class Quarantine:
         with self._flights.flying(Webhook(call.sid, path)):
             return "answer", await make()
 
-    def _barred(self, call: Call, path: str, deaths: list[str]) -> bool:
+    def _barred(self, call: Call, path: str, deaths: list[Death]) -> bool:
+        if sum(death.path == path for death in deaths) >= DEATHS:
+            return True
         here = self._place(call, path)
-        return sum(self._place(call, other) == here for other in deaths) >= DEATHS
+        times = [death.at for death in deaths if self._place(call, death.path) == here]
+        return len(times) >= DEATHS and self._clock() < times[-1] + PAROLE_S * 2 ** (len(times) - DEATHS)
 
     def _place(self, call: Call, path: str) -> tuple[str, object]:
         position = self._position(call, path)
