@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hmac
 import os
 import re
 import zlib
@@ -13,6 +12,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 
@@ -110,7 +110,7 @@ class _Keys(NamedTuple):
     ident: bytes
     token: AESSIV
     value: AESGCM
-    name: bytes
+    name: HMAC
 
 
 class Seals:
@@ -161,10 +161,10 @@ class Seals:
         except msgspec.MsgspecError:
             return None
 
-    def seal(self, data: bytes, *, call: str, what: str) -> bytes:
-        """Seal a value of a call for the store (AES-GCM, random nonce)."""
+    def seal(self, data: bytes, *, call: str, what: str, room: int = COMPRESS_ABOVE) -> bytes:
+        """Seal a value of a call for the store (AES-GCM, random nonce); compressed where it is longer than ``room``."""
         form = PLAIN
-        if len(data) > COMPRESS_ABOVE:
+        if len(data) > room:
             form, data = DEFLATED, _deflated(data)
         keys = self._keys[0]
         header = form + keys.ident
@@ -205,7 +205,7 @@ def _keys_of(secret: bytes) -> _Keys:
         ident=derived(secret, "key id", 4),
         token=AESSIV(derived(secret, "token", 64)),
         value=AESGCM(derived(secret, "value", 32)),
-        name=derived(secret, "name", 32),
+        name=HMAC(derived(secret, "name", 32), SHA256()),
     )
 
 
@@ -221,9 +221,10 @@ def _bound(*parts: str) -> list[bytes]:
     return [b"%d:%b" % (len(part), part) for part in encoded]
 
 
-def _name(key: bytes, kind: str, value: str) -> str:
-    digest = hmac.digest(key, b"".join(_bound(kind, value)), "sha256")  # in one go: twice as fast as an object
-    return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode("ascii")
+def _name(keyed: HMAC, kind: str, value: str) -> str:
+    named = keyed.copy()  # the key is worked in once: hmac.digest would take five times as long
+    named.update(b"".join(_bound(kind, value)))
+    return base64.urlsafe_b64encode(named.finalize()[:16]).rstrip(b"=").decode("ascii")
 
 
 def _from_base64url(text: str) -> bytes | None:

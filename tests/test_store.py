@@ -309,6 +309,18 @@ async def _all_keys_end(redis: Redis, limits: dict[str, int]) -> None:
         assert 0 < await redis.pttl(key) <= limits[key]
 
 
+@pytest.mark.parametrize("session", [at(0), FULL], ids=["an ordinary session", "one with everything"])
+async def test_a_call_is_small_whether_or_not_its_reply_is_compressed(
+    store: CallStore, redis: Redis, session: Session
+) -> None:
+    for length in range(100, 1900, 50):
+        reply = b"<Say>" + b"".join(b"%d," % (number * 7919) for number in range(length))[:length]
+        await redis.delete(KEY)
+        await store.commit(CALL, expected=None, session=session, reply=reply, awaited_token="x" * 300, ttl_s=60)
+        await store.claim(CALL, expected=0, claim_id="c" * 22, worker="host-1:4711", session=session, ttl_s=60)
+        assert (await redis.memory_usage(KEY) or 0) in range(1, 2101), length
+
+
 async def test_a_call_with_everything_is_small_and_tells_nothing(store: CallStore, redis: Redis) -> None:
     reply = "".join(
         f'<Say language="zh-CN">您的医保个人账户余额为{n}万零一百八十元零五分，截至二零二六年十一月二十日。</Say>'
