@@ -1,8 +1,11 @@
-"""How often humans are rung: so often in one call, and for all callers of a hotline in a day; never without an end."""
+"""How often humans are rung, in one call, by one caller and for all callers of a day; never without an end."""
+
+from typing import Final
 
 from msgspec.structs import replace
 
 from ivr.call import Dial, DialEnded, End, Session, Turn
+from ivr.calling_numbers import is_telephone
 from ivr.counters import Reserved, Window
 from ivr.engine import step
 from ivr.flow import Limits
@@ -11,6 +14,14 @@ from ivr.redis_line import StoreAway
 from ivr.stepping import Stepping
 
 _DAY_S = 24 * 3600.0
+
+SHARE_OF_ONE: Final = 5
+SHARE_OF_WITHHELD: Final = 2
+"""What one calling number, and all that withhold theirs together, may take of a hotline's day of dials: a fifth, half.
+
+Without it a single caller who hangs up and calls again would leave nobody to ring for all others.
+"""
+
 _REFUSALS = 3
 """Flows that try another group where one cannot be reached come to an end all the same."""
 
@@ -40,7 +51,15 @@ async def _may_dial(desk: Desk, sid: str, session: Session, limits: Limits) -> b
         return False
     today = Window("dials", session.hotline, limits.dials_a_day, _DAY_S)
     try:
-        counted = await desk.counters.reserve([today], f"{sid}.{session.turn}")
+        counted = await desk.counters.reserve([_of_caller(session, limits), today], f"{sid}.{session.turn}")
     except StoreAway:
         return True
     return isinstance(counted, Reserved)
+
+
+def _of_caller(session: Session, limits: Limits) -> Window:
+    calling, _ = session.parties
+    known = is_telephone(calling)
+    share = limits.dials_a_day // (SHARE_OF_ONE if known else SHARE_OF_WITHHELD)
+    value = f"{session.hotline}\n{calling if known else ''}"
+    return Window("caller_dials", value, max(limits.dials_per_call, share), _DAY_S)

@@ -104,10 +104,13 @@ class Stepping:
     def session_at(self, position: Position, kept: Session | None = None) -> Session:
         """Give the session that goes on from a token: unverified, and idle from now on.
 
-        What the call owes, and what was sent in it, is not forgotten where the store still has another session of it.
+        What the call owes, what was sent in it, and how often it rang humans, is not forgotten where the store still
+        has another session of it.
         """
         session = replace(session_from(position), last_at=self.desk.now())
-        return session if kept is None else replace(session, owes=kept.owes, codes=kept.codes, texted=kept.texted)
+        if kept is None:
+            return session
+        return replace(session, owes=kept.owes, codes=kept.codes, texted=kept.texted, dials=kept.dials)
 
     def forgets(self, session: Session) -> bool:
         """Tell whether a call's verification has ended since its last turn, which therefore is told to nobody again."""

@@ -8,7 +8,7 @@ import pytest_asyncio
 from copied_library import Copied, serving_copy
 from hotline_under_test import UnderTest
 from redis.asyncio import Redis
-from tampering import Caller, calling, emptied, words
+from tampering import Caller, calling, emptied, kept_of, token_at, words
 
 from ivr.library import LibraryError
 from ivr.redis_line import connect
@@ -56,18 +56,43 @@ async def test_a_caller_rings_humans_five_times_at_most(caller: Caller) -> None:
 
 
 async def test_all_callers_together_ring_humans_so_often_a_day(caller: Caller) -> None:
-    others = [Caller(caller.hotline, caller.carrier) for _ in range(4)]
+    others = [Caller(caller.hotline, caller.carrier, calling=f"+861380000000{place}") for place in range(4)]
     assert [await dials(one, 3) for one in others] == [3, 3, 1, 0]
 
 
+@pytest.mark.parametrize(
+    ("from_", "rung"),
+    [(["+8613800000000"] * 3, [3, 2, 0]), (["anonymous", "+266696687", ""], [3, 2, 0])],
+    ids=["one number", "withheld"],
+)
+async def test_who_calls_again_and_again_leaves_humans_for_others(
+    caller: Caller, from_: list[str], rung: list[int]
+) -> None:
+    """A fifth of seven, and half of seven, are less than one call may ring: that much is left to everybody."""
+    assert [await dials(Caller(caller.hotline, caller.carrier, calling=one), 3) for one in from_] == rung
+    assert await dials(Caller(caller.hotline, caller.carrier, calling="+8613900000000"), 3) == A_DAY - 5
+
+
+async def test_a_call_that_redis_lost_for_a_moment_rings_no_more_humans(caller: Caller, redis: Redis) -> None:
+    await caller.rings()
+    for _ in range(5):
+        here = await caller.keys("0")
+        await caller.go(here.next, DialCallStatus="busy")
+    assert caller.here is not None
+    kept = await kept_of(redis, caller.sid)
+    later = token_at(caller.sid, caller.here.token, turn=kept.turn + 3)
+    assert words("agent.failed") in (await caller.go(f"/twilio/turn/{later}", Digits="0")).said
+    assert (await kept_of(redis, caller.sid)).session.dials == 5
+
+
 async def test_a_webhook_that_comes_again_rings_nobody_again(caller: Caller) -> None:
-    for other in (caller, Caller(caller.hotline, caller.carrier)):
+    for other in (caller, Caller(caller.hotline, caller.carrier, calling="+8613900000001")):
         await other.rings()
         for _ in range(3):
             dial = await other.keys("0")
             assert set(await other.again(4, at_once=True)) == {dial.body}
             await other.go(dial.next, DialCallStatus="busy")
-    assert await dials(Caller(caller.hotline, caller.carrier), 3) == A_DAY - 6
+    assert await dials(Caller(caller.hotline, caller.carrier, calling="+8613900000000"), 3) == A_DAY - 6
 
 
 async def test_humans_are_rung_where_nothing_can_be_counted(caller: Caller, redis: Redis) -> None:
