@@ -5,6 +5,7 @@ or hold all of its connections, without a signature. A proxy in front may have b
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from typing import Final
 
@@ -18,6 +19,9 @@ LARGEST_REQUEST: Final = 32 * 1024 * 1024
 
 REQUEST_S: Final = 10.0
 """A request that has not arrived whole by then is cut off; no webhook is waited for so long."""
+
+log = logging.getLogger(__name__)
+log.setLevel(logging.ERROR)  # a line for each request that is none would let anybody fill the disk
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -33,6 +37,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.logger = log
         self.asking_since = self.loop.time()
 
     def on_message_begin(self) -> None:

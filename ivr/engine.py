@@ -134,18 +134,19 @@ def _input(walk: Walk, event: Input) -> Turn:
 
 
 def verification_is_over(session: Session, now: int) -> bool:
-    """Tell whether a verification was idle too long or has reached its end; a clock that ran back ends it as well."""
+    """Tell whether a verification was idle too long or has reached its end."""
     member = session.member or session.pending
-    if member is None:
-        return False
-    idle = now - session.last_at
-    return not (0 <= idle < VERIFIED_IDLE_MS and member.verified_at <= now < member.expires_at)
+    return member is not None and (now - session.last_at >= VERIFIED_IDLE_MS or now >= member.expires_at)
 
 
 def _end_old_verification(walk: Walk) -> None:
-    """End a verification that is over."""
+    """End a verification that is over; a clock that ran back ends it as well."""
     session = walk.session
-    if not verification_is_over(session, walk.now):
+    member = session.member or session.pending
+    if member is None:
+        return
+    ran_back = walk.now < max(session.last_at, member.verified_at)
+    if not ran_back and not verification_is_over(session, walk.now):
         return
     if session.member is None:
         walk.change(pending=None)  # the number that was keyed stays: it may be tried again

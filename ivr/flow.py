@@ -188,10 +188,10 @@ class Limits(_Model):
     twice, look like passwords tried at many numbers: until some of them are older, callers are sent to agents. It must
     lie well above what the hotline's own callers mistype, and above the attempts that go on at the same time.
 
-    Humans are rung `dials_per_call` times, and for all callers `dials_a_day` times within 24 hours, of which one calling
-    number takes a fifth at most, and all who withhold theirs half; then nobody can be reached. The last two are what
-    each worker takes of new calls, after a burst of four times as many: from one number, and in all. What comes beyond
-    gets a short answer.
+    Humans are rung `dials_per_call` times, and for all callers `dials_a_day` times within 24 hours; then nobody can be
+    reached. One calling number takes a fifth of a day's at most, and all who withhold theirs half. The last two are
+    what each worker takes of new calls, after a burst of four times as many: from one number, and in all. What comes
+    beyond gets a short answer.
     """
 
     silences: Annotated[int, Field(ge=1, le=3)] = 3

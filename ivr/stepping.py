@@ -113,7 +113,11 @@ class Stepping:
         return replace(session, owes=kept.owes, codes=kept.codes, texted=kept.texted, dials=kept.dials)
 
     def forgets(self, session: Session) -> bool:
-        """Tell whether a call's verification has ended since its last turn, which therefore is told to nobody again."""
+        """Tell whether a call's verification has ended since its last turn, which therefore is told to nobody again.
+
+        The clocks of two machines may differ a little: one that is behind is no reason here, or of two equal webhooks
+        one would be told something else.
+        """
         return verification_is_over(session, self.desk.now())
 
     async def too_old(self, position: Position) -> bool:

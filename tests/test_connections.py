@@ -122,3 +122,11 @@ async def test_a_connection_that_rests_between_two_turns_is_kept(serving: Servin
         writer.write(HEAD + b"\r\n")
         await reader.readuntil(b"\r\n\r\n1")
         close_stalled(serving.state.connections, -1.0)
+
+
+async def test_what_is_no_request_leaves_no_line_in_the_log(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
+    for nonsense in (b"nonsense\r\n\r\n", b"POST /\xff HTTP/1.1\r\n\r\n", HEAD + b"Content-Length: +1\r\n\r\n"):
+        reader, writer = await serving.open()
+        writer.write(nonsense)
+        assert (await reader.read(12)) == b"HTTP/1.1 400"
+    assert not caplog.records
