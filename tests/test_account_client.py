@@ -257,6 +257,14 @@ async def test_what_is_no_refusal(service: Service, client: AccountClient, answe
         await verify(client)
 
 
+async def test_a_verification_of_two_members_is_of_none(service: Service, client: AccountClient) -> None:
+    told = json.dumps(VERIFIED).encode()
+    service.answers = [http(200, told, Member_Ref="r-2"), http(200, told, Member_Ref="r-1")]
+    with pytest.raises(Outage, match="other_member"):
+        await verify(client)
+    assert isinstance(await verify(client), Verified)
+
+
 async def test_what_a_verification_says_and_hears(service: Service, client: AccountClient) -> None:
     service.answers = [http(200, json.dumps(VERIFIED).encode(), "application/json; charset=utf-8")]
     known = await verify(client)

@@ -226,7 +226,11 @@ def _of(ref: str, what: str) -> str:
 
 def _verification(reply: Reply) -> Verified | Refused:
     if reply.status == 200:
-        return reply.fit(contract.read_verified)
+        verified = reply.fit(contract.read_verified)
+        # The contract asks for no such header here; where it is there, it may not be another member's.
+        if reply.refs not in {(), (verified.member_ref,)}:
+            raise Outage("other_member")
+        return verified
     match reply.means():
         case "invalid_credentials":
             return Refused(locked=False)
