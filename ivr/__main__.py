@@ -33,7 +33,6 @@ app.add_typer(counters, name="counters")
 app.add_typer(account, name="account")
 app.add_typer(audit, name="audit")
 app.add_typer(callbacks, name="callbacks")
-app.command()(surveys)
 app.add_typer(database, name="database")
 
 
@@ -85,14 +84,18 @@ def serve(
 def call(
     keys: Annotated[
         str | None,
-        typer.Option(help="What is keyed: a blank between prompts, - is silence, ! hangs up. Without it you key."),
+        typer.Option(
+            help="What is keyed: a blank between prompts, - is silence, ! hangs up. Without it you key.", metavar="KEYS"
+        ),
     ] = None,
     url: Annotated[
         str | None,
-        typer.Option(help="The hotline to call. Without it: the one running here, else one just for this call."),
+        typer.Option(
+            help="The hotline to call. Without it: the one running here, else one just for this call.", metavar="URL"
+        ),
     ] = None,
-    to: Annotated[str, typer.Option(help="The number dialled.")] = "12333",
-    from_: Annotated[str, typer.Option("--from", help="The number that calls.")] = "+8613800000000",
+    to: Annotated[str, typer.Option(help="The number dialled.", metavar="NUMBER")] = "12333",
+    from_: Annotated[str, typer.Option("--from", help="The number that calls.", metavar="NUMBER")] = "+8613800000000",
 ) -> int:
     """Call the hotline from this terminal.
 
@@ -121,8 +124,10 @@ def check(
 
 @app.command()
 def draw(
-    flow: Annotated[str | None, typer.Option(help="The only flow to draw; without it all of them.")] = None,
-    format_: Annotated[Literal["mermaid"], typer.Option("--format", help="How the chart is written.")] = "mermaid",
+    flow: Annotated[
+        str | None, typer.Option(help="The only flow to draw; without it all of them.", metavar="FLOW")
+    ] = None,
+    format_: Annotated[Literal["mermaid"], typer.Option("--format", help="mermaid.", metavar="FORMAT")] = "mermaid",
 ) -> int:
     """Draw the flows as a chart: nodes, keys and outcomes.
 
@@ -134,7 +139,7 @@ def draw(
 
 
 @app.command()
-def seconds(to: Annotated[str, typer.Option(help="The number dialled.")] = "12333") -> int:
+def seconds(to: Annotated[str, typer.Option(help="The number dialled.", metavar="NUMBER")] = "12333") -> int:
     """Show how long callers listen before the sum of their balance has been said.
 
     In each language of the hotline, for who keys at once and for who hears every prompt to its end. The flows are
@@ -156,6 +161,9 @@ def hours(
     from ivr.commands import hours as agents_hours
 
     return agents_hours.show_hours(on)
+
+
+app.command()(surveys)
 
 
 @app.command()
@@ -217,11 +225,21 @@ def account_serve(
 
 @account.command("check")
 def account_check(
-    id_number: Annotated[str, typer.Option(help="ID number of a member of your own, who may be verified.")],
-    password: Annotated[str | None, typer.Option(help="The member's password. Without it you are asked.")] = None,
-    card_number: Annotated[str | None, typer.Option(help="The member's social security card number.")] = None,
-    url: Annotated[str | None, typer.Option(help="Base URL of the service; without it IVR_ACCOUNT_URL.")] = None,
-    token: Annotated[str | None, typer.Option(help="Its bearer token; without it IVR_ACCOUNT_TOKEN.")] = None,
+    id_number: Annotated[
+        str, typer.Option(help="ID number of a member of your own, who may be verified.", metavar="NUMBER")
+    ],
+    password: Annotated[
+        str | None, typer.Option(help="The member's password. Without it you are asked.", metavar="PIN")
+    ] = None,
+    card_number: Annotated[
+        str | None, typer.Option(help="The member's social security card number.", metavar="NUMBER")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Base URL of the service; without it IVR_ACCOUNT_URL.", metavar="URL")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(help="Its bearer token; without it IVR_ACCOUNT_TOKEN.", metavar="TOKEN")
+    ] = None,
     writing: Annotated[
         bool,
         typer.Option("--writing", help="Also send a code and a text message, change the password and change it back."),

@@ -17,7 +17,7 @@ from ivr.audit.chain import Chain, ChainKey, chain_keys
 from ivr.audit.chainfile import ChainFile, chain_files
 from ivr.audit.heads import Head, read_heads
 from ivr.audit.keeping import DAY_MS, AuditKeeping
-from ivr.audit.verifying import Days, Report, verify
+from ivr.audit.verifying import FIRST_HEAD_MS, Days, Report, verify
 from ivr.database.opening import open_engine
 from ivr.database.tables import AUDIT_CHAINS
 from ivr.database.upgrading import upgrade
@@ -61,8 +61,10 @@ def keeper(tmp_path: Path, *, days: int = 30) -> AuditKeeping:
     return AuditKeeping(tmp_path / "audit", sqlite_url(tmp_path / "calls.sqlite3"), days=days, now=lambda: NOW)
 
 
-async def verified(engine: AsyncEngine, *folders: Path, keys: tuple[ChainKey, ...] = (KEY,), **how: object) -> Report:
-    return verify(folders, keys, await read_heads(engine), now=NOW, **how)  # type: ignore[arg-type]
+async def verified(
+    engine: AsyncEngine, *folders: Path, keys: tuple[ChainKey, ...] = (KEY,), now: int = NOW, **how: object
+) -> Report:
+    return verify(folders, keys, await read_heads(engine), now=now, **how)  # type: ignore[arg-type]
 
 
 # --- heads -----------------------------------------------------------------------------------------------------------
@@ -191,13 +193,16 @@ async def test_the_end_of_a_killed_worker_is_open_and_no_fault(
     }
 
 
-async def test_a_chain_that_is_being_written_may_still_have_no_head(tmp_path: Path, engine: AsyncEngine) -> None:
+async def test_a_young_chain_may_still_have_no_head(tmp_path: Path, engine: AsyncEngine) -> None:
     file = ChainFile(tmp_path / "audit", Chain(KEY, worker="here/0", at=NOW))
     report = await verified(engine, tmp_path / "audit")
     assert report.faults == []
     assert any("is being written" in note for note in report.notes)
     file.close(NOW, "stopped")
-    (fault,) = (await verified(engine, tmp_path / "audit")).faults
+    report = await verified(engine, tmp_path / "audit", now=NOW + FIRST_HEAD_MS - 1)
+    assert report.faults == []
+    assert any("the database knows no head of it" in note for note in report.notes)
+    (fault,) = (await verified(engine, tmp_path / "audit", now=NOW + FIRST_HEAD_MS)).faults
     assert "the database knows no head of it" in fault
 
 
@@ -299,12 +304,12 @@ def test_the_commands_from_an_empty_folder_to_a_tampered_one(home: Path, capsys:
     assert run(["audit", "show", "--call", "CA1"]) == 0
     assert capsys.readouterr().out.split() == ["2026-11-26", "18:46:40", "CA1", "whose", "balance:", "ok"]
     assert run(["audit", "show", "--format", "json", "--from", "2026-11-27"]) == 0
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", f"There is no such entry in {home / 'audit'}.\n")
     changed(path)
     assert run(["audit", "verify"]) == 1
     told = capsys.readouterr()
     assert f"{path}, line 3: it was changed" in told.err
-    assert "does not hold: 1 faults" in told.err
+    assert "does not hold: 1 fault;" in told.err
 
 
 def test_old_files_are_deleted_by_a_command(

@@ -12,6 +12,7 @@ from pathlib import Path
 import call_scripts
 import pytest
 from engine_caller import EngineCaller
+from test_quality import FLOOR_OF
 from test_serve import ROOT, environment, ivr
 
 from ivr import __main__ as command
@@ -137,6 +138,29 @@ def test_every_command_and_option_is_there(call: str, capsys: pytest.CaptureFixt
     assert command.run([*names, "--help"]) == 0
     told = capsys.readouterr().out
     assert [option for option in options if option not in told] == []
+
+
+def test_every_command_is_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    def listed(*names: str) -> list[str]:
+        assert command.run([*names, "--help"]) == 0
+        return re.findall("^  ([a-z]+)  ", capsys.readouterr().out.partition("\nCommands:\n")[2], re.MULTILINE)
+
+    expected = set()
+    for name in listed():
+        expected |= {f"{name} {under}" for under in listed(name)} or {name}
+    rows = [
+        line.split("|")[1] for line in section("Operating").split("\n### ")[0].splitlines() if line.startswith("| `")
+    ]
+    assert {name for row in rows for name in re.findall("`ivr ([a-z ]+)`", row)} == expected
+
+
+def test_the_house_has_its_rooms_on_their_floors() -> None:
+    floor, misplaced = 0, []
+    for row in re.findall(r"^(F\d|  ) │ (.*?)│", section("The house"), re.MULTILINE):
+        floor = int(row[0][1]) if row[0].strip() else floor
+        rooms = [word.split("/")[0].rstrip(":") for word in re.sub(r": \S.*?  ", "  ", row[1]).split()]
+        misplaced += [room for room in rooms if FLOOR_OF.get(room) != floor]
+    assert (floor, misplaced) == (0, [])
 
 
 def test_every_path_is_there() -> None:

@@ -136,7 +136,7 @@ def _judge(report: Report, read: _Read, head: Head | None, *, now: int, has_head
     elif head is not None and read.mac_at_head != head.mac:
         report.faults.append(f"{path}, line {head.seq + 1}: it is not the one that the database knows; one is forged.")
     elif head is None and has_heads and last is not None:
-        young = read.in_use and now - last.at < FIRST_HEAD_MS
+        young = now - last.at < FIRST_HEAD_MS  # in use or not: a worker may leave before its first head is written
         sentence = f"{path}: the database knows no head of it, so it cannot be told whether its end was cut off."
         (report.notes if young else report.faults).append(sentence)
     if read.in_use:

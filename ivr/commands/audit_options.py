@@ -51,7 +51,7 @@ def audit_show(
     first: First = None,
     last: Last = None,
     call: Annotated[str | None, typer.Option(help="Only this call.", metavar="CALLSID")] = None,
-    form: Annotated[Literal["text", "json"], typer.Option("--format", help="How an entry is written.")] = "text",
+    form: Annotated[Literal["text", "json"], typer.Option("--format", help="text or json.", metavar="FORMAT")] = "text",
 ) -> int:
     """Show the audit entries, a line each; members are keyed hashes."""
     from ivr.commands import auditing

@@ -46,13 +46,17 @@ def show(folders: Sequence[Path] | None, first: date | None, last: date | None, 
     """Print the entries; return the exit status."""
     settings = read_settings()
     days = Days(first, last)
+    shown = 0
     for one in entries(_folders(settings, folders), _keys(settings)):
         if (call is not None and one.call != call) or not days.hold(one.at):
             continue
+        shown += 1
         if form == "json":
             echo(msgspec.json.encode({name: getattr(one, name) for name in SHOWN}).decode())
         else:
             echo(f"{instant(one.at)}  {one.call}  {one.member or '-':22}  {one.field}: {one.outcome}")
+    if not shown:
+        echo(f"There is no such entry in {', '.join(map(str, _folders(settings, folders)))}.", err=True)
     return 0
 
 
@@ -109,7 +113,8 @@ def _tell(report: Report) -> int:
         echo(sentence, err=True)
     what = f"{report.entries} entries in {report.chains} files"
     if report.faults:
-        echo(f"The audit trail does not hold: {len(report.faults)} faults; {what} were read.", err=True)
+        faults = "1 fault" if len(report.faults) == 1 else f"{len(report.faults)} faults"
+        echo(f"The audit trail does not hold: {faults}; {what} were read.", err=True)
         return 1
     echo(f"The audit trail holds: {what}.")
     return 0

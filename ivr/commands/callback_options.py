@@ -6,12 +6,16 @@ import typer
 
 from ivr.commands.audit_options import First, Last
 
-callbacks = typer.Typer(help="Callbacks that callers have booked: who has to be called, and how it ended.")
+callbacks = typer.Typer(
+    help="Callbacks that callers have booked: who has to be called, and how it ended.", rich_markup_mode=None
+)
 
 
 @callbacks.command("list")
 def callbacks_list(
-    form: Annotated[Literal["table", "json"], typer.Option("--format", help="How they are written.")] = "table",
+    form: Annotated[
+        Literal["table", "json"], typer.Option("--format", help="table or json.", metavar="FORMAT")
+    ] = "table",
 ) -> int:
     """Show the open callbacks, the oldest first, with the number to call and the code to say first.
 
