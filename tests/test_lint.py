@@ -94,7 +94,7 @@ def test_it_is_known_what_every_fact_is() -> None:
         if kind not in KINDS
     ]
     named = HOTLINE_FACTS.union(TOLD_FACTS, *ENTERED_FACTS.values(), *GIVEN.values(), *outcomes, *rows)
-    assert named | {"dropped", "chosen_by", "city"} == FACTS.keys()
+    assert named | {"dropped", "chosen_by", "city", "score"} == FACTS.keys()
     assert {one for types in SAID_AS.values() for one in types} == TYPES - {"percent"}, "no lookup brings a percentage"
 
 

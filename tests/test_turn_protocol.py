@@ -213,7 +213,9 @@ async def test_a_retry_of_the_last_webhook_hears_its_goodbye(caller: Caller) -> 
     await caller.keys("0")
     assert caller.here is not None
     assert caller.here.dials
-    bye = await caller.go(caller.here.next, DialCallStatus="completed", DialBridged="true")
+    asked = await caller.go(caller.here.next, DialCallStatus="completed", DialBridged="true")
+    assert words("survey.ask") in asked.said
+    bye = await caller.keys("*")
     assert words("goodbye") in bye.said
     assert bye.hangs_up
     assert await caller.again(3, at_once=True) == [bye.body] * 3

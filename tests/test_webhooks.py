@@ -434,7 +434,7 @@ async def test_dial_outcomes_that_nobody_knows_are_a_failure(caller: Caller) -> 
         assert words("agent.failed") in (await caller.go(dial.next, DialCallStatus=status)).said
 
 
-@pytest.mark.parametrize(("bridged", "heard"), [("true", "goodbye"), ("false", "agent.busy"), ("", "agent.busy")])
+@pytest.mark.parametrize(("bridged", "heard"), [("true", "survey.ask"), ("false", "agent.busy"), ("", "agent.busy")])
 async def test_a_dial_that_completed_was_answered_only_where_it_was_bridged(
     caller: Caller, bridged: str, heard: str
 ) -> None:
