@@ -105,7 +105,9 @@ async def test_two_hundred_calls_at_once_let_five_requests_through(hotline: Unde
     hotline.accounts.script({"verify": ["wrong"] * 5})
     async with calling(hotline) as first:
         callers = [Caller(hotline, first.carrier, calling=f"+86138{number:08}") for number in range(200)]
-        await asyncio.gather(*(one.to_the_password() for one in callers))
+        # They come to the password some at a time, since a busy machine is no fault; they guess all at once.
+        for start in range(0, len(callers), 20):
+            await asyncio.gather(*(one.to_the_password() for one in callers[start : start + 20]))
         told = await asyncio.gather(*(one.keys(f"{502900 + place}") for place, one in enumerate(callers)))
     assert {one.said for one in told} == {NOT_VERIFIED}
     assert verifications(hotline) == 5
