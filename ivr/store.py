@@ -25,7 +25,7 @@ CLAIM_S = 12.0
 """A claim lives longer than any work (10 s), so only a dead or stalled worker leaves one behind."""
 LAST_REPLY_S = 60.0
 TOMBSTONE_S = 4 * 3600.0
-ROOM = 1400
+ROOM = 1200
 """Bytes of session and reply together up to which a call takes about 2 kB in Redis though its reply is not compressed.
 Compressing one of a kilobyte saves a third of it, and takes a tenth of the processor time of a menu turn."""
 
