@@ -17,7 +17,7 @@ from ivr.dialling import dialled
 from ivr.dropped import DroppedCalls
 from ivr.emergency import Emergency
 from ivr.inquiry import Desk
-from ivr.lookups import DECLARED, unfinished
+from ivr.lookups import DECLARED
 from ivr.metrics import Metrics
 from ivr.pages import Call, Page, Pages, turn_of
 from ivr.public_mode import PublicMode
@@ -154,7 +154,7 @@ class Hotline:
                 return  # a tombstone for every call of a flood would fill Redis
             await self.store.end(call.sid)
             if isinstance(kept, Kept):
-                await self.dropped.note(call.calling, unfinished(self.stepping.library_of(kept.session), kept.session))
+                await self.dropped.note(call.calling, self.stepping.unfinished(kept.session))
         except StoreAway as away:
             log.warning("The end of a call could not be noted, so it is forgotten by its time to live: %s", away)
 

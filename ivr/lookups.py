@@ -5,18 +5,17 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ivr import records
-from ivr.accounts.contract import Balance, ContributionYears
 from ivr.agents.callbacks import book_callback, callback_offer
 from ivr.agents.survey import note_survey
-from ivr.call import Answered, Session
+from ivr.balance_and_years import balance, deemed, gap, years
+from ivr.call import Answered
 from ivr.codes import send_code
-from ivr.flow import CallNode, LookupNode, MenuNode
+from ivr.going_on import SERVICES, dropped, go_on
 from ivr.identity import gate, may_try, verify, verify_code
 from ivr.inquiry import Inquiry
-from ivr.library import Library
 from ivr.newpassword import change_password, drop_password, judge_password
 from ivr.policy import POLICY_ROWS, TERMS, WITHDRAWAL_ROWS, policy, policy_city, policy_topic, policy_withdrawal
-from ivr.records import RELATIVES, SCHEMES, read_record
+from ivr.records import RELATIVES, SCHEMES
 from ivr.texting import text_answer, text_page
 from ivr.weakness import WEAK_REASONS
 
@@ -55,104 +54,6 @@ async def forget(inquiry: Inquiry) -> Answered:
     """End the verification, because another number is to be asked about; with it goes what was keyed of a password."""
     await drop_password(inquiry)
     return Answered("done", forget=True)
-
-
-SERVICES = ("balance", "years", "details", "status")
-"""Choices in the main menu that a call which broke off goes on with, by the names of their nodes.
-
-All of them ask for a verification, so none is named before it. Policy needs none, and would name itself; so would the
-password menu, whose callers may have no password to verify with.
-"""
-
-
-def unfinished(library: Library, session: Session) -> str:
-    """Give the choice that a call ends in the middle of, also where it had been gone on with; nothing where none."""
-    if session.answered or session.hotline not in library.hotlines.hotlines:
-        return ""
-    ways = [node.outcomes for node in _goes_on(library, session.hotline)]
-    return next((one for one in SERVICES if session.asked in (one, *(way.get(one) for way in ways))), "")
-
-
-async def dropped(inquiry: Inquiry) -> Answered:
-    """Say whether this caller's last call broke off before its answer, and can be gone on with at this hotline."""
-    chosen = inquiry.session.facts.get("dropped", "")
-    return Answered("yes" if chosen in SERVICES and _has(inquiry, chosen) else "no")
-
-
-def _has(inquiry: Inquiry, service: str) -> bool:
-    """Tell whether a menu of the hotline's first flow leads to a service; the call may have broken off at another."""
-    nodes = inquiry.library.flows[inquiry.hotline.flow].nodes
-    chosen = {to for node in nodes.values() if isinstance(node, MenuNode) for to in node.keys.values()}
-    ways = (node.outcomes[service] for node in _goes_on(inquiry.library, inquiry.session.hotline))
-    return service in chosen and any(isinstance(nodes[way], CallNode) for way in ways)
-
-
-def _goes_on(library: Library, hotline: str) -> list[LookupNode]:
-    """Give the nodes of a hotline's first flow that lead to what had been chosen."""
-    nodes = library.flows[library.hotlines.hotlines[hotline].flow].nodes.values()
-    return [node for node in nodes if isinstance(node, LookupNode) and node.call == "go_on"]
-
-
-async def go_on(inquiry: Inquiry) -> Answered:
-    """Say what was chosen in the call that broke off; it is named to nobody before the verification."""
-    chosen = inquiry.session.facts.get("dropped", "")
-    return Answered(chosen if chosen in SERVICES else SERVICES[0])
-
-
-async def balance(inquiry: Inquiry) -> Answered:
-    """Look up the balance of the personal account."""
-    read = inquiry.desk.accounts.balance
-    return await read_record(inquiry, lambda ref: read(ref, call_id=inquiry.call), _told_balance)
-
-
-async def years(inquiry: Inquiry) -> Answered:
-    """Look up the contribution time, in months, and what is missing for lifetime cover."""
-    read = inquiry.desk.accounts.years
-    return await read_record(inquiry, lambda ref: read(ref, call_id=inquiry.call), _told_years)
-
-
-async def deemed(inquiry: Inquiry) -> Answered:
-    """Say whether any of the contribution time is deemed."""
-    return Answered("some" if inquiry.session.facts.get("deemed", "0") != "0" else "none", personal=True)
-
-
-async def gap(inquiry: Inquiry) -> Answered:
-    """Say what is short, total or actual time; the larger gap first where both are."""
-    total, actual = (int(inquiry.session.facts.get(name, "0")) for name in ("missing", "missing_actual"))
-    if not actual:
-        return Answered("total", personal=True)
-    if not total:
-        return Answered("actual", personal=True)
-    return Answered("total_first" if total >= actual else "actual_first", personal=True)
-
-
-def _told_balance(record: Balance) -> Answered:
-    if record.status == "none":
-        return Answered("none")
-    if record.status != "normal":
-        return Answered("frozen")
-    facts = {"balance": f"{record.balance:.2f}", "as_of": record.as_of.isoformat()}
-    return Answered("negative" if record.balance < 0 else "ok", facts)
-
-
-def _told_years(record: ContributionYears) -> Answered:
-    total = record.actual_months + record.deemed_months
-    facts = {"total": str(total), "as_of": record.as_of.isoformat()}
-    if total == 0:
-        return Answered("none", facts)
-    if record.required_months is None:
-        return Answered("plain", facts)
-    missing = max(0, record.required_months - total)
-    missing_actual = max(0, (record.required_actual_months or 0) - record.actual_months)
-    if not missing and not missing_actual:
-        return Answered("enough", facts)
-    short = {
-        "actual": str(record.actual_months),
-        "deemed": str(record.deemed_months),
-        "missing": str(missing),
-        "missing_actual": str(missing_actual),
-    }
-    return Answered("short", facts | short)
 
 
 def _outcomes(**facts: str) -> Mapping[str, frozenset[str]]:

@@ -13,6 +13,7 @@ from ivr.call import Answered, Ask, Dial, End, Event, Session, Silence, Started,
 from ivr.emergency import Emergency
 from ivr.engine import begin, step, verification_is_over
 from ivr.flow import AgentGroup, CollectNode, Hotline, LookupNode, TransferNode
+from ivr.going_on import unfinished
 from ivr.inquiry import Desk, Inquiry
 from ivr.library import Library
 from ivr.lookups import DECLARED
@@ -141,6 +142,10 @@ class Stepping:
     def group(self, session: Session, turn: Turn) -> AgentGroup | None:
         """Give the agents whom a turn dials, where it dials any."""
         return self._hotline(session).agents.get(turn.next.group) if isinstance(turn.next, Dial) else None
+
+    def unfinished(self, session: Session) -> str:
+        """Give the choice that a call ends in the middle of; nothing where there is none to go on with."""
+        return unfinished(self.library_of(session), session)
 
     def failed_per_call(self, session: Session) -> int:
         """Say how many credentials may fail in this call."""

@@ -17,8 +17,8 @@ FLOORS = [
     "urls validators weakness",
     "accounts bookings counters database dropped embedded filefaults flow kept_password metrics pace "
     "policyfacts prompts redis_line refusal_times store surveys yamlfile yamlslips",
-    "agents attempts codes emergency engine entries identity inquiry library lookups newpassword parts policy records "
-    "texting walk",
+    "agents attempts balance_and_years codes emergency engine entries going_on identity inquiry library lookups "
+    "newpassword parts policy records texting walk",
     "audit crashes dialling draw hotline lint pages shedding public_mode schemas stepping versions works",
     "carrier channels",
     "app commands connections crew door keepers mould serve supervisor worker __main__",

@@ -17,7 +17,7 @@ from ivr.bookings import Bookings
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
 from ivr.database.opening import opened
-from ivr.lookups import SERVICES
+from ivr.going_on import SERVICES
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
 from ivr.settings import Settings, SettingsError

@@ -15,7 +15,7 @@ from ivr.app import wall_clock
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
 from ivr.database.opening import opened
-from ivr.lookups import SERVICES
+from ivr.going_on import SERVICES
 from ivr.settings import Settings, SettingsError
 from ivr.surveys import SCORES, Survey
 from ivr.walk import CHINA, china_day, china_time
