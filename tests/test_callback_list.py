@@ -48,6 +48,14 @@ async def test_who_came_first_is_called_first_and_nothing_is_handed_over_twice(e
     assert [(one.name, one.booking) for one in await callbacks.open()] == [("a", BOOKING), ("b", later)]
 
 
+async def test_what_is_booked_again_in_the_same_call_is_another_callback(engine: AsyncEngine) -> None:
+    callbacks = CallbackList(engine, SEALS)
+    await callbacks.take_over({"a": BOOKING})
+    await callbacks.note(1, "reached", NOW)
+    await callbacks.take_over({"a": replace(BOOKING, at=NOW)})
+    assert [one.booked_at for one in await callbacks.open()] == [NOW]
+
+
 async def test_three_attempts_half_an_hour_apart_then_nothing_is_left_of_the_number(engine: AsyncEngine) -> None:
     callbacks = CallbackList(engine, SEALS)
     await callbacks.take_over({"a": BOOKING})
@@ -143,6 +151,8 @@ def test_agents_work_the_list_off_by_hand(valkey_url: str, command: str, capsys:
     assert capsys.readouterr().out == "Callback 1 is done.\n"
     assert run(["callbacks", "note", "1", "reached"]) == 1
     assert capsys.readouterr().err == "There is no open callback 1.\n"
+    assert run(["callbacks", "note", "9" * 20, "reached"]) == 2
+    assert "2147483647" in capsys.readouterr().err
     assert run(["callbacks", "note", "1", "happy"]) == 2
     assert "expected reached, no_answer, wrong_number" in capsys.readouterr().err
     booked(valkey_url, command, OF_ANOTHER_CALL.call)  # the number may be booked again

@@ -15,7 +15,7 @@ BOOKINGS_A_DAY: Final = 3
 """Callbacks that one calling number may book in a day: each may be to another number, and its owner did not ask."""
 
 WITHHELD_A_DAY: Final = 50
-"""Callbacks that all callers together may book in a day who withhold their numbers."""
+"""Callbacks that all callers of a hotline together may book in a day who withhold their numbers."""
 
 
 async def callback_offer(inquiry: Inquiry) -> Answered:
@@ -57,7 +57,7 @@ async def book_callback(inquiry: Inquiry) -> Answered:
         # The same call and number again take no second place.
         calling, _ = session.parties
         reservation = f"{inquiry.call}-{desk.seals.name('callback of a call', booking.number)}"
-        if isinstance(await desk.counters.reserve([_window(calling)], reservation), Refused):
+        if isinstance(await desk.counters.reserve([_window(calling, session.hotline)], reservation), Refused):
             return Answered("enough")
         booked = await desk.bookings.book(booking)
     except StoreAway:
@@ -65,7 +65,7 @@ async def book_callback(inquiry: Inquiry) -> Answered:
     return Answered("booked") if booked is None else Answered("ok", {"code": booked.code})
 
 
-def _window(calling: str) -> Window:
+def _window(calling: str, hotline: str) -> Window:
     if is_telephone(calling):
         return Window("callback", calling, BOOKINGS_A_DAY, DAY_SECONDS)
-    return Window("callback", "withheld", WITHHELD_A_DAY, DAY_SECONDS)
+    return Window("callback", f"withheld {hotline}", WITHHELD_A_DAY, DAY_SECONDS)

@@ -28,7 +28,7 @@ def callbacks_list(
 
 @callbacks.command("note")
 def callbacks_note(
-    number: Annotated[int, typer.Argument(help="The id of the callback.", metavar="ID")],
+    number: Annotated[int, typer.Argument(help="The id of the callback.", metavar="ID", min=1, max=2**31 - 1)],
     outcome: Annotated[str, typer.Argument(help="reached, no_answer or wrong_number.", metavar="OUTCOME")],
 ) -> int:
     """Note how a callback ended: reached, no_answer or wrong_number.

@@ -36,7 +36,7 @@ CALLBACKS = Table(
     Column("attempts", Integer, nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    UniqueConstraint("name", "call"),
+    UniqueConstraint("name", "call", "booked_at"),
 )
 """Callbacks, the open ones (with no outcome) and those that are done: `name` stands for the number, `sealed` has it."""
 

@@ -21,5 +21,5 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("outcome", sa.String(16), nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
-        sa.UniqueConstraint("name", "call"),
+        sa.UniqueConstraint("name", "call", "booked_at"),
     )
