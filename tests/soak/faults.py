@@ -58,8 +58,10 @@ async def redis_killed(faults: Faults) -> None:
     assert valkey is not None
     assert valkey.pid is not None
     os.kill(valkey.pid, signal.SIGKILL)
-    await asyncio.sleep(faults.lasting)
-    await valkey.restart()
+    try:
+        await asyncio.sleep(faults.lasting)
+    finally:
+        await valkey.restart()
     await faults.whole_again()
 
 
@@ -69,16 +71,20 @@ async def redis_stalled(faults: Faults) -> None:
     assert valkey is not None
     assert valkey.pid is not None
     os.kill(valkey.pid, signal.SIGSTOP)
-    await asyncio.sleep(faults.lasting)
-    os.kill(valkey.pid, signal.SIGCONT)
+    try:
+        await asyncio.sleep(faults.lasting)
+    finally:
+        os.kill(valkey.pid, signal.SIGCONT)
     await faults.whole_again()
 
 
 async def accounts_stalled(faults: Faults) -> None:
     """Stop the account service, and let it go on."""
     os.kill(faults.one.accounts.pid, signal.SIGSTOP)
-    await asyncio.sleep(faults.lasting)
-    os.kill(faults.one.accounts.pid, signal.SIGCONT)
+    try:
+        await asyncio.sleep(faults.lasting)
+    finally:
+        os.kill(faults.one.accounts.pid, signal.SIGCONT)
     await faults.whole_again()
 
 

@@ -43,6 +43,7 @@ class Report:
     retried: int
     fallbacks: int
     late: int
+    unequal: int
     quarantined: int
     faults: dict[str, int]
     longest_recovery: float | None
@@ -85,6 +86,7 @@ def report(
         retried=sum(call.retried for call in heard),
         fallbacks=sum(call.fallbacks for call in heard),
         late=sum(call.late for call in heard),
+        unequal=sum(call.unequal for call in heard),
         quarantined=sum(call.quarantined for call in heard),
         faults=dict(Counter(faults)),
         longest_recovery=round(max(recovered), 2) if recovered else None,
@@ -140,6 +142,7 @@ def _rows(told: Report) -> list[tuple[str, Any]]:
         ("  later than 5 s in all", told.late),
         ("  sent again by the carrier", told.retried),
         ("  to the fallback URL", told.fallbacks),
+        ("  duplicates with another answer, as Redis came or went", told.unequal),
         ("  answered with an apology", told.quarantined),
         ("longest pause for a caller in s", told.longest_pause),
         *((f"fault: {name}", count) for name, count in told.faults.items()),
