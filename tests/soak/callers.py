@@ -17,6 +17,8 @@ from ivr.carrier.webhook import IN_TIME
 from ivr.library import Library, default_dirs, load
 from ivr.prompts import speak
 
+VOICE_URL = "/twilio/voice#rc=2&rp=all&rt=4800"
+"""The number's voice URL, with the retries that the README tells operators to ask for."""
 MOST_KEYS = 40
 """Prompts after which a caller who still has not got anywhere gives up: the call is lost."""
 THINKS_S: Final = (0.1, 0.9)
@@ -63,7 +65,7 @@ class Caller:
     async def calls(self) -> Heard:
         """Make the whole call."""
         try:
-            await self._does(lambda: self.call.ring("/twilio/voice"))
+            await self._does(lambda: self.call.ring(VOICE_URL))
             self.heard.outcome = await KINDS[self.heard.kind](self)
         except Lost as lost:
             self.heard.outcome, self.heard.why = "lost", str(lost)
