@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from ivr.call import Session
 from ivr.redis_line import PATIENCE, Command, RedisLine, StoreAway
-from ivr.seals import Seals
+from ivr.seals import COMPRESS_ABOVE, Seals
 
 __all__ = ["Busy", "CallStore", "Claim", "Claimed", "Committed", "Ended", "Kept", "Lost", "Peek", "Spent", "StoreAway"]
 
@@ -25,9 +25,9 @@ CLAIM_S = 12.0
 """A claim lives longer than any work (10 s), so only a dead or stalled worker leaves one behind."""
 LAST_REPLY_S = 60.0
 TOMBSTONE_S = 4 * 3600.0
-ROOM = 1200
-"""Bytes of session and reply together up to which a call takes about 2 kB in Redis though its reply is not compressed.
-Compressing one of a kilobyte saves a third of it, and takes a tenth of the processor time of a menu turn."""
+SHORT_SESSION, LONG_REPLY = 300, 1100
+"""Bytes. While the session is short, nothing is known of the caller yet and no counter kept: a reply up to that length
+still fits into 2 kB, and compressing one takes a tenth of the processor time of a menu turn."""
 
 _WORD = re.compile(r"[!-~]{1,100}")
 
@@ -189,6 +189,7 @@ class CallStore:
         if expected is not None and session.turn <= expected:
             raise ValueError(f"A call moves forward: turn {session.turn} cannot be committed after turn {expected}.")
         sealed = b"" if ends else self._seals.seal_session(session, call=call)
+        room = LONG_REPLY if len(sealed) < SHORT_SESSION else COMPRESS_ABOVE
         commit = self._commit.command(
             keys=_keys(call),
             args=[
@@ -197,7 +198,7 @@ class CallStore:
                 session.turn,
                 b"" if awaited_token is None or ends else _digest(awaited_token),
                 sealed,
-                self._seals.seal(reply, call=call, what="reply", room=ROOM - len(sealed)),
+                self._seals.seal(reply, call=call, what="reply", room=room),
                 session.failed,
                 int(give_back_failed),
                 self._last_reply_ms if ends else round(ttl_s * 1000),
