@@ -1,6 +1,7 @@
 """When a worker dies in the middle of a webhook: what it leaves behind, who learns of it, what is not tried again."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -199,10 +200,19 @@ class Poison(ThreadingHTTPServer):
             if int(fields[1].partition(":")[2], 16) == port
         )
         for pid in self.workers.children():
-            links = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()]
-            if f"socket:[{inode}]" in links:
+            if f"socket:[{inode}]" in open_files(pid):
                 self.killed.append(pid)
                 os.kill(pid, signal.SIGKILL)
+
+
+def open_files(pid: int) -> set[str]:
+    """Give what a process has open; files come and go while one looks."""
+    found = set()
+    with contextlib.suppress(FileNotFoundError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found.add(os.readlink(entry))
+    return found
 
 
 class PoisonedAnswer(BaseHTTPRequestHandler):

@@ -40,12 +40,12 @@ class Found(NamedTuple):
 
 
 async def told_apart(folder: Path, *, calls: int, step: float) -> Found:
-    """Have so many calls refused for each reason, on the step; as the control a tenth as many on the shortest one."""
+    """Have so many calls refused for each reason, on the step; as the control a tenth, at least 60, on the shortest."""
     valkey = EmbeddedValkey(folder / "valkey")
     await valkey.start()
     try:
         times = await _refused(valkey.url, folder, calls, step)
-        control = await _refused(valkey.url, folder, max(20, calls // 10), NO_STEP_S)
+        control = await _refused(valkey.url, folder, max(60, calls // 10), NO_STEP_S)
     finally:
         await valkey.stop()
     return judged(times, control, step)
