@@ -27,7 +27,7 @@ OF_ANOTHER_CALL = replace(BOOKING, call="CA" + "2" * 32, code="1111")
 
 @pytest.fixture
 def bookings(redis: Redis) -> Bookings:
-    return Bookings(redis, Seals([NEW]))
+    return Bookings(redis, Seals([NEW]), deadline=5)
 
 
 async def test_a_number_has_one_open_callback(bookings: Bookings) -> None:
@@ -47,7 +47,7 @@ async def test_the_same_call_gets_the_same_code_however_often_it_asks(bookings: 
 
 async def test_of_many_at_once_on_two_workers_one_books(bookings: Bookings, valkey_url: str) -> None:
     async with connect(valkey_url) as other:
-        workers = [bookings, Bookings(other, Seals([NEW]))]
+        workers = [bookings, Bookings(other, Seals([NEW]), deadline=5)]
         calls = [replace(BOOKING, call=f"CA{number:032x}") for number in range(20)]
         booked = await asyncio.gather(*(workers[number % 2].book(one) for number, one in enumerate(calls)))
     assert sum(one is not None for one in booked) == 1
@@ -64,8 +64,8 @@ async def test_what_was_handed_over_waits_no_more_and_what_is_done_may_be_booked
 
 
 async def test_it_outlives_a_change_of_secrets_but_not_their_loss(bookings: Bookings, redis: Redis) -> None:
-    await Bookings(redis, Seals([OLD])).book(BOOKING)
-    both = Bookings(redis, Seals([NEW, OLD]))
+    await Bookings(redis, Seals([OLD]), deadline=5).book(BOOKING)
+    both = Bookings(redis, Seals([NEW, OLD]), deadline=5)
     assert await both.is_booked(BOOKING.number)
     assert await both.book(OF_ANOTHER_CALL) is None
     assert list((await both.waiting()).values()) == [BOOKING]
