@@ -193,16 +193,25 @@ class Poison(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), PoisonedAnswer)
 
     def kill(self, port: int) -> None:
+        """Kill the worker that has asked from a port; looked for until it is found, since the list has no lock."""
         assert self.workers is not None
-        inode = next(
+        until(lambda: self._killed_at(port))
+
+    def _killed_at(self, port: int) -> bool:
+        assert self.workers is not None
+        ends = (port, self.server_port)  # another connection may have had the same port before, and be closing still
+        inodes = {
             fields[9]
             for fields in map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
-            if int(fields[1].partition(":")[2], 16) == port
-        )
+            if tuple(int(end.partition(":")[2], 16) for end in fields[1:3]) == ends
+        }
+        sockets = {f"socket:[{inode}]" for inode in inodes}
         for pid in self.workers.children():
-            if f"socket:[{inode}]" in open_files(pid):
+            if sockets & open_files(pid):
                 self.killed.append(pid)
                 os.kill(pid, signal.SIGKILL)
+                return True
+        return False
 
 
 def open_files(pid: int) -> set[str]:
