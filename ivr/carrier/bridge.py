@@ -1,98 +1,17 @@
-"""What joins a caller with others: queues, dialling an agent with a whisper, and recordings."""
+"""What joins a caller with others on a virtual clock: dialling an agent with a whisper, queues, and recordings."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ivr.carrier.fields import call_fields
+from ivr.carrier.queues import leave, queue_params
 from ivr.carrier.say import Say
-from ivr.carrier.verbs import Callee, Dial, Enqueue, Pause, Play, Queue, Record, Redirect, seconds_of
+from ivr.carrier.verbs import Callee, Dial, Pause, Play, Queue, Record, Redirect, seconds_of
 from ivr.carrier.violations import Violation
-from ivr.carrier.webhook import read_answer
 
 if TYPE_CHECKING:
-    from ivr.carrier.line import Call, Page
+    from ivr.carrier.line import Call
 
 MOST_WHISPERS = 5
 UNANSWERED_SECONDS = {"busy": 2.0, "failed": 1.0, "canceled": 5.0}
-
-
-@dataclass(slots=True)
-class Queued:
-    """A caller's place in a queue, and the document that goes on afterwards."""
-
-    verb: Enqueue
-    sid: str
-    page: "Page"
-    since: float
-
-
-def _queue_params(call: "Call", queued: Queued) -> dict[str, str]:
-    return {"QueueSid": queued.sid, "QueueTime": str(round(call.clock - queued.since))}
-
-
-async def enqueue(call: "Call", verb: Enqueue) -> None:
-    """Put the call into a queue and play its wait document, or refuse where the queue is full."""
-    waiting = call.carrier.queues.setdefault(verb.name, [])
-    queued = Queued(verb, "QU" + call.sid[2:], call.page, call.clock)
-    if len(waiting) >= verb.max_size:
-        call.queue = queued
-        await leave(call, "queue-full")
-        return
-    call.queue = queued
-    waiting.append(call)
-    await wait_on(call)
-
-
-async def wait_on(call: "Call") -> None:
-    """Ask for the wait document of the call's queue; without one the carrier plays its own music."""
-    queued = call.queue
-    if queued is None:
-        raise ValueError("The call is in no queue.")
-    if queued.verb.wait_url is None:
-        call.clock += 30
-        call.waiting = "queue"
-        return
-    size = len(call.carrier.queues.get(queued.verb.name, []))
-    position = {
-        "QueuePosition": str(call.queue_position),
-        "AvgQueueTime": "60",
-        "CurrentQueueSize": str(max(size, call.queue_position)),
-        "MaxQueueSize": str(queued.verb.max_size),
-    }
-    wait_url = call.carrier.resolve(queued.verb.wait_url, queued.page.url)
-    await call.request(wait_url, _queue_params(call, queued) | position, "wait")
-
-
-def forget(call: "Call") -> Queued | None:
-    """Take the call out of its queue."""
-    queued, call.queue = call.queue, None
-    if queued is not None and call in call.carrier.queues.get(queued.verb.name, []):
-        call.carrier.queues[queued.verb.name].remove(call)
-    return queued
-
-
-async def leave(call: "Call", result: str) -> None:
-    """Go on after the queue: with its action, told the result, or with the verb after ``<Enqueue>``."""
-    queued = forget(call)
-    if queued is None:
-        # Only a document of a queue may say Leave, so this is a queue that the call has left by its fallback URL.
-        return
-    call.page = queued.page
-    call.waiting, call.gather = "", None
-    if queued.verb.action is not None:
-        await call.request(queued.verb.action, _queue_params(call, queued) | {"QueueResult": result})
-
-
-async def hung_up(call: "Call") -> None:
-    """Tell the action of a queue that its caller has hung up; what it answers is checked, not played."""
-    queued = forget(call)
-    if queued is None or queued.verb.action is None:
-        return
-    url = call.carrier.resolve(queued.verb.action, queued.page.url)
-    params = call_fields(call, "completed") | _queue_params(call, queued) | {"QueueResult": "hangup"}
-    exchange = await call.carrier.webhook(url, params)
-    call.turns.append(exchange)
-    call.note(read_answer(exchange).violations)
 
 
 async def taken(call: "Call", seconds: float, url: str | None = None) -> None:
@@ -101,7 +20,7 @@ async def taken(call: "Call", seconds: float, url: str | None = None) -> None:
     if queued is None:
         raise ValueError("The call is in no queue.")
     if url is not None:
-        _, verbs, _ = await call.fetch(url, _queue_params(call, queued), "queue-url")
+        _, verbs, _ = await call.fetch(url, queue_params(call, queued), "queue-url")
         for verb in verbs or ():
             match verb:
                 case Redirect():
@@ -165,9 +84,9 @@ async def _report_leg(call: "Call", leg: "Call", callee: Callee, status: str) ->
 async def _dial_queue(call: "Call", verb: Dial, queue: Queue) -> tuple[str, bool, float, str]:
     """Connect with the first caller of a queue, if there is one on this carrier."""
     waiting = call.carrier.queues.get(queue.name, [])
-    if not waiting:
+    caller = next((leg for leg in waiting if isinstance(leg, type(call))), None)
+    if caller is None:
         return "no-answer", False, float(verb.timeout), ""
-    caller = waiting[0]
     seconds = min(call.carrier.agent_seconds, float(verb.time_limit))
     url = None if queue.url is None else call.carrier.resolve(queue.url, call.page.url)
     await caller.taken_by_agent(seconds, url)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx2
 
+from ivr.carrier.leg import Leg
 from ivr.carrier.line import Call
 from ivr.carrier.overrides import Retrying, retrying
 from ivr.carrier.signing import sign
@@ -70,7 +71,7 @@ class Carrier:
         self.agent_seconds = agent_seconds
         self.pace = pace
         self.extra = dict(extra or {})
-        self.queues: dict[str, list[Call]] = {}
+        self.queues: dict[str, list[Leg]] = {}
         self.began = datetime.now(UTC)
 
     async def __aenter__(self) -> Self:

@@ -5,10 +5,10 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ivr.carrier.line import Call
+    from ivr.carrier.leg import Leg
 
 
-def call_fields(call: "Call", status: str) -> dict[str, str]:
+def call_fields(call: "Leg", status: str) -> dict[str, str]:
     """Return the fields of every webhook of a call; what the carrier does not know of a place is empty."""
     direction = "inbound"
     if call.parent is not None:
@@ -29,7 +29,7 @@ def call_fields(call: "Call", status: str) -> dict[str, str]:
     }
 
 
-def status_fields(call: "Call", status: str) -> dict[str, str]:
+def status_fields(call: "Leg", status: str) -> dict[str, str]:
     """Return the fields of a status callback."""
     return call_fields(call, status) | {
         "CallDuration": str(round(call.clock)),

@@ -20,6 +20,28 @@ class Collected:
     seconds: float
 
 
+@dataclass(slots=True)
+class Entry:
+    """What was keyed at a ``<Gather>`` so far: ``numDigits`` ends it at once, the finishing key never gets into it."""
+
+    gather: Gather
+    digits: str = ""
+    finished_on_key: str = ""
+
+    def take(self, key: str) -> bool:
+        """Take a key; tell whether it has ended the entry."""
+        if key == self.gather.finish_on_key:
+            self.finished_on_key = key
+            return True
+        self.digits += key
+        return len(self.digits) == self.gather.num_digits
+
+    @property
+    def requests_action(self) -> bool:
+        """Whether the action is requested now; else the document goes on with its next verb."""
+        return bool(self.digits) or self.gather.action_on_empty
+
+
 def collect(gather: Gather, keys: str, first: float, prompts: float) -> Collected:
     """Collect keys of which the first is pressed ``first`` seconds after the start and the rest at a steady pace.
 
@@ -39,16 +61,12 @@ def collect(gather: Gather, keys: str, first: float, prompts: float) -> Collecte
             f"The first key is pressed {times[0]:.1f} s after the prompt began; "
             f"the carrier stopped waiting after {prompts + gather.timeout:.1f} s."
         )
-    digits, finished, used, end = "", "", len(heard), None
+    entry, used, end = Entry(gather), len(heard), None
     for index, key in enumerate(heard):
-        if gather.finish_on_key and key == gather.finish_on_key:
-            finished, used, end = key, index + 1, times[index]
-            break
-        digits += key
-        if gather.num_digits is not None and len(digits) == gather.num_digits:
+        if entry.take(key):
             used, end = index + 1, times[index]
             break
     if end is None:
         end = (times[-1] if times else prompts) + gather.timeout
-    asks = bool(digits) or gather.action_on_empty
-    return Collected(digits, finished, asks, keys[:early] + heard[used:], end)
+    lost = keys[:early] + heard[used:]
+    return Collected(entry.digits, entry.finished_on_key, entry.requests_action, lost, end)

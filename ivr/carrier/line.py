@@ -1,57 +1,19 @@
 """One call at the carrier: it plays documents on a virtual clock and hands over wherever the caller may act."""
 
 import asyncio
-import secrets
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from ivr.carrier import bridge
-from ivr.carrier.fields import call_fields, status_fields
+from ivr.carrier import bridge, queues
 from ivr.carrier.gather import KEY_SECONDS, KEYS, collect
-from ivr.carrier.say import Say
-from ivr.carrier.verbs import (
-    Callee,
-    Dial,
-    Enqueue,
-    Gather,
-    Hangup,
-    Leave,
-    Pause,
-    Play,
-    Prompt,
-    Record,
-    Redirect,
-    Reject,
-    Verb,
-    seconds_of,
-)
-from ivr.carrier.violations import CarrierRejected, Violation
+from ivr.carrier.leg import CARRIER_ERROR, Heard, Leg
+from ivr.carrier.verbs import Callee, Dial, Gather, Prompt, Record, seconds_of
 from ivr.carrier.vocabulary import Context
-from ivr.carrier.webhook import Exchange, read_answer, read_receipt
 
 if TYPE_CHECKING:
     from ivr.carrier.carrier import Carrier
 
-MOST_DOCUMENTS = 60
-"""Documents that may follow one another before the caller may act again."""
-MOST_INSTANT = 4
-"""Documents that may follow one another while no time passes on the call; more are a request storm."""
-CARRIER_ERROR = "We are sorry, an application error has occurred. Goodbye."
-
-Waiting = Literal["", "keys", "recording", "queue", "through"]
-"""What a call waits for; ``through`` is a whisper that has ended, so that the callee is put through."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What the caller hears: words in a voice, or the URL of an audio file."""
-
-    text: str
-    lang: str = ""
-    voice: str = ""
-    slow: bool = False
-    audio: str = ""
+__all__ = ["CARRIER_ERROR", "Call", "Heard", "Ring"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,52 +25,21 @@ class Ring:
     heard: int
 
 
-@dataclass(slots=True)
-class Page:
-    """A document that is playing."""
-
-    url: str
-    verbs: tuple[Verb, ...]
-    context: Context
-    position: int = 0
-
-
-class Call:
+class Call(Leg):
     """A call as its caller lives it; `Carrier.dial` makes one. ``clock`` is virtual seconds since it rang.
 
-    ``heard``, ``rings`` (who was dialled), ``turns`` (voice webhooks), ``receipts`` (status callbacks), ``violations``,
-    ``warnings`` and ``lost`` (keys that nobody read) grow with the call. HTTP takes no virtual time: how long it really
-    took is in the turns.
+    HTTP takes no virtual time: how long it really took is in the turns. ``rings`` (who was dialled) grows with the
+    call.
     """
 
     def __init__(
         self, carrier: "Carrier", from_: str, to: str, *, parent: str | None = None, context: Context = "call"
     ) -> None:
-        self.carrier = carrier
-        self.from_, self.to = from_, to
-        self.sid = "CA" + secrets.token_hex(16)
-        self.parent = parent
-        self.context: Context = context
-        self.clock = 0.0
-        self.ended = False
-        self.waiting: Waiting = ""
-        self.gather: Gather | None = None
+        super().__init__(carrier, from_, to, parent=parent, context=context)
         self.recording: Record | None = None
-        self.queue: bridge.Queued | None = None
-        self.queue_position = 1
-        self.heard: list[Heard] = []
         self.rings: list[Ring] = []
-        self.turns: list[Exchange] = []
-        self.receipts: list[Exchange] = []
         self.legs: list[Call] = []
-        self.violations: list[Violation] = []
-        self.warnings: list[Violation] = []
-        self.lost = ""
-        self.page = Page("", (), context)
         self._answer_at = 0.0
-        self._requested_at = -1.0
-        self._instant = 0
-        self._documents = 0
 
     # --- what the caller does ----------------------------------------------------------------------------------------
 
@@ -157,19 +88,13 @@ class Call:
         if not self.ended:
             await self.end("completed")
 
-    async def repeat_last_webhook(self, times: int = 1, *, at_once: bool = False) -> list[bytes]:
-        """Send the last voice webhook again, token and all; return the answers, each held to the rules."""
-        exchanges = await self.carrier.replay(self.turns[-1], times, at_once=at_once)
-        for exchange in exchanges:
-            self.note(read_answer(exchange, self.page.context).violations)
-        return [exchange.body for exchange in exchanges]
-
     # --- how a call goes on ------------------------------------------------------------------------------------------
 
     def _act(self) -> int:
         if self.ended:
             raise ValueError("The call has ended.")
-        self._documents, self._answer_at = 0, self.clock
+        self.acted()
+        self._answer_at = self.clock
         return len(self.heard)
 
     async def _key(self, keys: str, at: float | None) -> list[Heard]:
@@ -183,7 +108,7 @@ class Call:
             mark = self._act()
             self.lost += keys
             self.waiting = ""
-            await bridge.wait_on(self)
+            await queues.wait_on(self)
             return await self._play_on(mark)
         gather = self.gather
         if self.waiting != "keys" or gather is None:
@@ -203,118 +128,38 @@ class Call:
     async def _play_on(self, mark: int) -> list[Heard]:
         """Play until the caller may act; return what was heard since ``mark``."""
         while not self.ended and not self.waiting:
-            if self.page.position == len(self.page.verbs):
-                await self._run_out()
-                continue
-            verb = self.page.verbs[self.page.position]
-            self.page.position += 1
-            await self._do(verb)
+            await self.step()
         return self.heard[mark:]
 
-    async def _do(self, verb: Verb) -> None:
-        match verb:
-            case Say() | Play() | Pause():
-                self.hear(verb)
-                seconds = seconds_of(verb)
-                self.clock += seconds
-                if self.carrier.pace:
-                    await asyncio.sleep(seconds * self.carrier.pace)
-            case Gather():
-                # The clock stays where the prompts begin, so that a key may still interrupt them.
-                for prompt in verb.prompts:
-                    self.hear(prompt)
-                self.gather, self.waiting = verb, "keys"
-            case Redirect(url=url):
-                await self.request(url, {})
-            case Hangup():
-                await self.end("completed")
-            case Reject(reason=reason):
-                await self.end("busy" if reason == "busy" else "failed")
-            case Leave():
-                await bridge.leave(self, "leave")
-            case Enqueue():
-                await bridge.enqueue(self, verb)
-            case Dial(targets=targets):
-                if isinstance(targets[0], Callee):
-                    self.rings.append(Ring(targets[0].address, self.carrier.agent_answers, len(self.heard)))
-                await bridge.dial(self, verb)
-            case Record():
-                self.recording, self.waiting = verb, "recording"
+    async def say(self, prompt: Prompt) -> None:
+        """Let the clock run on while a prompt is said."""
+        self.hear(prompt)
+        seconds = seconds_of(prompt)
+        self.clock += seconds
+        if self.carrier.pace:
+            await asyncio.sleep(seconds * self.carrier.pace)
 
-    async def _run_out(self) -> None:
-        match self.page.context:
-            case "wait" if self.clock == self._requested_at:
-                self.note([Violation("storm", f"{self.page.url}: A wait document takes no time to play.")])
-                await self.end("completed")
-            case "wait":
-                self.waiting = "queue"
-            case "whisper" | "queue-url":
-                self.waiting = "through"
-            case "call":
-                self.warnings.append(Violation("ran-out", f"{self.page.url}: The document ran out of verbs."))
-                await self.end("completed")
+    async def ask(self, gather: Gather) -> None:
+        """Hand over to the caller; the clock stays where the prompts begin, so that a key may still interrupt them."""
+        for prompt in gather.prompts:
+            self.hear(prompt)
+        self.gather, self.waiting = gather, "keys"
 
-    async def request(self, url: str | None, params: Mapping[str, str], context: Context | None = None) -> None:
-        """Ask the hotline for the next document and put it on; None asks for the current one."""
-        full = self.carrier.resolve(url, self.page.url) if url is not None else self.page.url
-        context = context or self.page.context
-        self._documents += 1
-        self._instant = self._instant + 1 if self.clock == self._requested_at else 0
-        self._requested_at = self.clock
-        if self._instant >= MOST_INSTANT or self._documents > MOST_DOCUMENTS:
-            self.note([Violation("storm", f"{full}: Documents follow one another and the caller never gets to act.")])
-            await self.end("completed")
-            return
-        exchange, verbs, code = await self.fetch(full, params, context)
-        if verbs is None and self.carrier.fallback and context != "whisper":
-            fallback = self.carrier.route("/twilio/fallback")
-            error = {"ErrorCode": str(code), "ErrorUrl": exchange.url}
-            full, context = fallback, "call"
-            bridge.forget(self)
-            _, verbs, _ = await self.fetch(full, error, context)
-        if verbs is None:
-            self.heard.append(Heard(CARRIER_ERROR, "en-US"))
-            await self.end("completed")
-            return
-        self.page = Page(full, verbs, context)
+    async def dial(self, verb: Dial) -> None:
+        """Go on as the carrier's script says of those who are dialled."""
+        if isinstance(verb.targets[0], Callee):
+            self.rings.append(Ring(verb.targets[0].address, self.carrier.agent_answers, len(self.heard)))
+        await bridge.dial(self, verb)
 
-    async def fetch(
-        self, url: str, params: Mapping[str, str], context: Context
-    ) -> tuple[Exchange, tuple[Verb, ...] | None, int]:
-        """Post one voice webhook of this call; return it with its verbs, or None and the carrier's error code."""
-        status = "in-progress" if self.turns or self.parent else "ringing"
-        exchange = await self.carrier.webhook(url, {**call_fields(self, status), **params})
-        self.turns.append(exchange)
-        answer = read_answer(exchange, context)
-        self.warnings.extend(answer.warnings)
-        self.note(answer.violations)
-        return exchange, answer.verbs, answer.error_code
+    async def record(self, verb: Record) -> None:
+        """Hand over to the caller, who speaks or is silent."""
+        self.recording, self.waiting = verb, "recording"
+
+    async def wait_in_queue(self) -> None:
+        """Hand over to the caller, who goes on waiting or does not."""
+        self.waiting = "queue"
 
     async def end(self, status: str) -> None:
-        """End the call and tell the hotline, the action of a queue first."""
-        if self.ended:
-            return
-        self.ended, self.waiting, self.gather, self.recording = True, "", None, None
-        await bridge.hung_up(self)
-        if self.carrier.status_callbacks and self.context == "call":
-            await self.report_status(self.carrier.route("/twilio/status"), status)
-
-    async def report_status(self, url: str, status: str) -> None:
-        """Post a status callback of this call."""
-        exchange = await self.carrier.webhook(url, status_fields(self, status))
-        self.receipts.append(exchange)
-        self.note(read_receipt(exchange))
-
-    def hear(self, prompt: Prompt) -> None:
-        """Keep what the caller hears."""
-        if isinstance(prompt, Say):
-            self.heard.append(Heard(prompt.text, prompt.lang, prompt.voice, prompt.slow))
-        elif isinstance(prompt, Play) and prompt.url:
-            self.heard.append(Heard("", audio=self.carrier.resolve(prompt.url, self.page.url)))
-
-    def note(self, violations: Iterable[Violation]) -> None:
-        """Keep broken rules; a strict carrier raises them."""
-        found = list(violations)
-        self.violations.extend(found)
-        if found and self.carrier.strict:
-            raise CarrierRejected(found)
+        """End the call and tell the hotline."""
+        self.recording = None
+        await super().end(status)
