@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from redis.asyncio import Redis
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
@@ -45,6 +46,9 @@ from ivr.versions.editing import Edits, Folders, LastGood
 from ivr.versions.live import LiveVersions
 from ivr.versions.shelf import Shelf
 from ivr.walk import china_day
+from ivr.web import is_page
+from ivr.web.later import Built, Later
+from ivr.web.parts import Parts
 
 DAYS_AHEAD = 60
 """For so many days it must be known who is on duty; an announcement of the State Council comes about as early."""
@@ -54,22 +58,28 @@ DRAIN_SECONDS = 12.0
 
 AUDIT_STOPS_SECONDS = 2.0
 
+PAGES_PATIENCE, PAGES_CONNECTIONS = 1.0, 8
+"""Pages have a line to Redis of their own: seconds that a step may take there, and how many go on at once."""
+
 log = logging.getLogger("ivr.serve")
 
 
 class HotlineApp(FastAPI):
-    """The application; the carrier's webhooks take a way past what FastAPI puts around every request.
+    """The application; the carrier's webhooks take a way past what FastAPI puts around every request, and so do pages.
 
-    They raise nothing and validate nothing that it would have to look after, and a tenth of a turn's processor time
+    Webhooks raise nothing and validate nothing that it would have to look after, and a tenth of a turn's processor time
     went into that.
     """
 
     voice: Router
+    pages: Later
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or the life of the application."""
         if scope["type"] == "http" and scope["path"].startswith("/twilio/"):
             await self.voice(scope, receive, send)
+        elif scope["type"] == "http" and is_page(scope["path"]):
+            await self.pages(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -190,7 +200,7 @@ def create_app(
     )
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: HotlineApp) -> AsyncIterator[None]:
         await accounts.open()
         await versions.serve(versions.current)
         trail.start()
@@ -200,6 +210,7 @@ def create_app(
         yield
         for task in watching:
             task.cancel()
+        await app.pages.stop()
         await versions.leave()
         await hotline.works.drain(DRAIN_SECONDS)
         await trail.stop(AUDIT_STOPS_SECONDS)
@@ -218,6 +229,7 @@ def create_app(
     )
     routes = voice_routes(hotline, gate, metrics, _quarantine(settings, hotline))
     app.voice = Router(routes, redirect_slashes=False)
+    app.pages = Later(lambda: _site(Parts(settings, now, _pages_redis(settings), seals, trail, versions)))
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -240,6 +252,16 @@ def create_app(
         return door.refusal(request) or Response(metrics.text(), media_type=CONTENT_TYPE)
 
     return app
+
+
+def _pages_redis(settings: Settings) -> Redis:
+    return connect(settings.redis_url, patience=PAGES_PATIENCE, connections=PAGES_CONNECTIONS)
+
+
+def _site(parts: Parts) -> Built:
+    from ivr.web.site import Site
+
+    return Site(parts)
 
 
 def _quarantine(settings: Settings, hotline: Hotline) -> Quarantine | None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+import chromium
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
@@ -25,7 +26,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Say where the tested package lies if it is not this checkout: a change made here would not be tested.
+    """Say where the tested package lies if it is not this checkout, and which tests are not run on this machine.
 
     The quiet mode of pytest has no header, so the sentence stands above the first dot.
     """
@@ -38,6 +39,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             "`pip install -e '.[test]'` makes them follow your changes.",
             yellow=True,
         )
+    if reporter is not None and chromium.missing():
+        reporter.write_line(chromium.missing(), yellow=True)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the tests of pages where there is no browser; where every change is checked that is an error."""
+    if collection_path != CHECKOUT / "tests" / "pages" or not chromium.missing():
+        return None
+    if chromium.has_to_be_there():
+        raise pytest.UsageError(chromium.missing())
+    return True
 
 
 READ_ONCE = pytest.MonkeyPatch()

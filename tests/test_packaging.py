@@ -35,14 +35,21 @@ def test_the_wheel_has_flows_and_prompts_where_the_library_looks_for_them(projec
 
 
 def test_what_the_package_reads_beside_its_modules_is_not_left_out_of_the_wheel() -> None:
-    data = [
-        path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix in (".json", ".lua", ".yaml", ".html")
-    ]
-    assert {path.suffix for path in data} >= {".json", ".lua"}
+    code = (".py", ".pyc", ".pyi")
+    data = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in code]
+    assert {path.suffix for path in data} >= {".json", ".lua", ".html", ".css", ".js", ".svg", ".LICENSE"}
     # The wheel leaves out what git ignores.
     names = [str(path.relative_to(ROOT)) for path in data]
     ignored = subprocess.run(["git", "check-ignore", *names], cwd=ROOT, capture_output=True, text=True)
     assert (ignored.returncode, ignored.stdout) == (1, "")
+
+
+def test_what_is_vendored_has_its_licence_beside_it() -> None:
+    vendored = [path for path in (PACKAGE / "web" / "static" / "vendor").iterdir() if path.suffix != ".LICENSE"]
+    assert vendored
+    for path in vendored:
+        licence = path.with_name(f"{path.name.removesuffix('.js').removesuffix('.min')}.LICENSE")
+        assert len(licence.read_text("utf-8")) > 500, f"{path.name} came with a licence: put it into {licence.name}"
 
 
 def test_the_source_distribution_can_be_tested(project: dict[str, Any]) -> None:

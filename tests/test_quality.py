@@ -21,7 +21,7 @@ FLOORS = [
     "newpassword parts policy records texting walk",
     "audit crashes dialling draw hotline lint pages shedding public_mode schemas stepping versions works",
     "carrier channels",
-    "app commands connections crew door keepers mould serve supervisor worker __main__",
+    "app commands connections crew door keepers mould serve supervisor web worker __main__",
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 

@@ -1,0 +1,25 @@
+"""What a worker hands to its pages."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from redis.asyncio import Redis
+
+from ivr.audit.trail import AuditTrail
+from ivr.seals import Seals
+from ivr.settings import Settings
+from ivr.versions.live import LiveVersions
+
+
+class Parts(NamedTuple):
+    """All that pages may use of the worker that serves them. `now` gives milliseconds since 1970.
+
+    `redis` is a client of their own: however long a page waits, no call waits for a connection that it holds.
+    """
+
+    settings: Settings
+    now: Callable[[], int]
+    redis: Redis
+    seals: Seals
+    trail: AuditTrail
+    versions: LiveVersions

@@ -1,0 +1,45 @@
+"""What all pages have in common, in a real browser."""
+
+import pytest
+from browsers import DESKTOP, PHONE, accessible, fits, visiting
+from hotline_under_test import UnderTest
+from playwright.async_api import Browser
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_the_start_page_is_fit_for_everybody(
+    browser: Browser, hotline: UnderTest, screen: dict[str, int], colours: str
+) -> None:
+    async with visiting(browser, hotline.urls[0], viewport=screen, color_scheme=colours) as page:
+        await page.goto("/")
+        assert await page.title() == "首页 · 12333"
+        await accessible(page)
+        await fits(page)
+
+
+async def test_the_first_key_leads_past_the_bar_to_the_text(browser: Browser, hotline: UnderTest) -> None:
+    async with visiting(browser, hotline.urls[0]) as page:
+        await page.goto("/")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        assert await page.evaluate("document.activeElement.id") == "main"
+
+
+async def test_a_script_that_came_into_a_page_does_not_run(browser: Browser, hotline: UnderTest) -> None:
+    context = await browser.new_context(base_url=hotline.urls[0])
+    page = await context.new_page()
+    await page.goto("/")
+    refused = []
+    page.on("console", lambda said: refused.append(said.text))
+    ran = await page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.ran = true";
+            document.body.append(script);
+            return window.ran ?? false;
+        }"""
+    )
+    assert ran is False
+    assert "Content Security Policy" in refused[0]
+    await context.close()
