@@ -1,8 +1,11 @@
 """An ASGI application served on a real socket, in a thread of its own, for tests that speak HTTP."""
 
+import asyncio
+import contextlib
 import socket
 import threading
 import time
+from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,3 +44,24 @@ class Served:
         self._server.should_exit = True
         self._thread.join(10)
         self._socket.close()
+
+
+class _WithoutSignals(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def served_here(app: Any) -> AsyncIterator[str]:
+    """Serve an application on the test's own event loop, where both touch the same objects; gives its URL."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()  # before anybody is told where
+        server = _WithoutSignals(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        serving = asyncio.create_task(server.serve([sock]))
+        try:
+            yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving

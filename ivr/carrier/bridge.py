@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ivr.carrier import line
 from ivr.carrier.queues import leave, queue_params
 from ivr.carrier.say import Say
 from ivr.carrier.verbs import Callee, Dial, Pause, Play, Queue, Record, Redirect, seconds_of
@@ -48,7 +49,7 @@ async def dial(call: "Call", verb: Dial) -> None:
 async def _dial_callee(call: "Call", verb: Dial, callee: Callee) -> tuple[str, bool, float, str]:
     """Return the status of a dialled leg, whether a human was put through, its seconds and its identifier."""
     carrier = call.carrier
-    leg = type(call)(carrier, verb.caller_id or call.from_, callee.address, parent=call.sid, context="whisper")
+    leg = line.Call(carrier, verb.caller_id or call.from_, callee.address, parent=call.sid, context="whisper")
     call.legs.append(leg)
     answers = carrier.agent_answers
     if answers != "answered":
@@ -84,7 +85,7 @@ async def _report_leg(call: "Call", leg: "Call", callee: Callee, status: str) ->
 async def _dial_queue(call: "Call", verb: Dial, queue: Queue) -> tuple[str, bool, float, str]:
     """Connect with the first caller of a queue, if there is one on this carrier."""
     waiting = call.carrier.queues.get(queue.name, [])
-    caller = next((leg for leg in waiting if isinstance(leg, type(call))), None)
+    caller = next((leg for leg in waiting if isinstance(leg, line.Call)), None)
     if caller is None:
         return "no-answer", False, float(verb.timeout), ""
     seconds = min(call.carrier.agent_seconds, float(verb.time_limit))

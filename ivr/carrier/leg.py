@@ -208,9 +208,13 @@ class Leg(ABC):
 
     async def report_status(self, url: str, status: str) -> None:
         """Post a status callback of this call."""
-        exchange = await self.carrier.webhook(url, status_fields(self, status))
+        exchange = await self.carrier.webhook(url, self.status_fields(status))
         self.receipts.append(exchange)
         self.note(read_receipt(exchange))
+
+    def status_fields(self, status: str) -> dict[str, str]:
+        """Return the fields of a status callback."""
+        return status_fields(self, status)
 
     async def repeat_last_webhook(self, times: int = 1, *, at_once: bool = False) -> list[bytes]:
         """Send the last voice webhook again, token and all; return the answers, each held to the rules."""
