@@ -1,14 +1,14 @@
 """What joins a caller with others on a virtual clock: dialling an agent with a whisper, queues, and recordings."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ivr.carrier import line
-from ivr.carrier.queues import leave, queue_params
-from ivr.carrier.say import Say
-from ivr.carrier.verbs import Callee, Dial, Pause, Play, Queue, Record, Redirect, seconds_of
+from ivr.carrier.queues import hear_warning, leave
+from ivr.carrier.verbs import Callee, Dial, Queue, Record
 from ivr.carrier.violations import Violation
 
 if TYPE_CHECKING:
+    from ivr.carrier.leg import Leg
     from ivr.carrier.line import Call
 
 MOST_WHISPERS = 5
@@ -17,50 +17,61 @@ UNANSWERED_SECONDS = {"busy": 2.0, "failed": 1.0, "canceled": 5.0}
 
 async def taken(call: "Call", seconds: float, url: str | None = None) -> None:
     """Connect a queued caller with an agent: ``url`` plays to the caller, both talk, then the call goes on."""
-    queued = call.queue
-    if queued is None:
+    if call.queue is None:
         raise ValueError("The call is in no queue.")
     if url is not None:
-        _, verbs, _ = await call.fetch(url, queue_params(call, queued), "queue-url")
-        for verb in verbs or ():
-            match verb:
-                case Redirect():
-                    break
-                case Say() | Play() | Pause():
-                    call.hear(verb)
-                    call.clock += seconds_of(verb)
+        await hear_warning(call, url)
     call.clock += seconds
     await leave(call, "bridged")
+
+
+class Dialled(NamedTuple):
+    """How a dial ended: the carrier's word, whether a human was put through, seconds, and the leg's identifier."""
+
+    status: str
+    bridged: bool
+    seconds: float
+    sid: str
 
 
 async def dial(call: "Call", verb: Dial) -> None:
     """Dial whom a document names and go on with what the carrier's script makes of it."""
     first = verb.targets[0]
     if isinstance(first, Queue):
-        status, bridged, seconds, sid = await _dial_queue(call, verb, first)
+        dialled = await _dial_queue(call, verb, first)
     else:
-        status, bridged, seconds, sid = await _dial_callee(call, verb, first)
-    call.clock += seconds
+        dialled = await _dial_callee(call, verb, first)
+    call.clock += dialled.seconds
+    await go_on(call, verb, dialled)
+
+
+async def go_on(call: "Leg", verb: Dial, dialled: Dialled) -> None:
+    """Request the action of a dial that is over; without one the document goes on."""
     if verb.action is not None:
-        outcome = {"DialCallStatus": status, "DialBridged": "true" if bridged else "false", "DialCallSid": sid}
-        await call.request(verb.action, outcome | {"DialCallDuration": str(round(seconds) if bridged else 0)})
+        outcome = {
+            "DialCallStatus": dialled.status,
+            "DialBridged": "true" if dialled.bridged else "false",
+            "DialCallSid": dialled.sid,
+            "DialCallDuration": str(round(dialled.seconds) if dialled.bridged else 0),
+        }
+        await call.request(verb.action, outcome)
 
 
-async def _dial_callee(call: "Call", verb: Dial, callee: Callee) -> tuple[str, bool, float, str]:
-    """Return the status of a dialled leg, whether a human was put through, its seconds and its identifier."""
+async def _dial_callee(call: "Call", verb: Dial, callee: Callee) -> Dialled:
+    """Dial a number; the script says who answers."""
     carrier = call.carrier
     leg = line.Call(carrier, verb.caller_id or call.from_, callee.address, parent=call.sid, context="whisper")
     call.legs.append(leg)
     answers = carrier.agent_answers
     if answers != "answered":
-        await _report_leg(call, leg, callee, answers)
-        return answers, False, UNANSWERED_SECONDS.get(answers, float(verb.timeout)), leg.sid
+        await report_leg(call, leg, callee, answers)
+        return Dialled(answers, False, UNANSWERED_SECONDS.get(answers, float(verb.timeout)), leg.sid)
     through = callee.url is None or await _whisper(call, leg, callee.url)
     seconds = min(carrier.agent_seconds, float(verb.time_limit)) if through else leg.clock
     leg.clock += seconds if through else 0.0
-    await _report_leg(call, leg, callee, "completed")
+    await report_leg(call, leg, callee, "completed")
     # Completed alone does not mean that a human spoke: a whisper may have hung up on a mailbox.
-    return "completed", through, seconds, leg.sid
+    return Dialled("completed", through, seconds, leg.sid)
 
 
 async def _whisper(call: "Call", leg: "Call", url: str) -> bool:
@@ -75,23 +86,24 @@ async def _whisper(call: "Call", leg: "Call", url: str) -> bool:
     return leg.waiting == "through"
 
 
-async def _report_leg(call: "Call", leg: "Call", callee: Callee, status: str) -> None:
+async def report_leg(call: "Leg", leg: "Leg", callee: Callee, status: str) -> None:
+    """Tell the hotline how a dialled leg ended, where it wants to hear of it."""
     if callee.status_callback is not None:
         await leg.report_status(call.carrier.resolve(callee.status_callback, call.page.url), status)
     call.violations.extend(leg.violations)
     leg.ended = True
 
 
-async def _dial_queue(call: "Call", verb: Dial, queue: Queue) -> tuple[str, bool, float, str]:
+async def _dial_queue(call: "Call", verb: Dial, queue: Queue) -> Dialled:
     """Connect with the first caller of a queue, if there is one on this carrier."""
     waiting = call.carrier.queues.get(queue.name, [])
     caller = next((leg for leg in waiting if isinstance(leg, line.Call)), None)
     if caller is None:
-        return "no-answer", False, float(verb.timeout), ""
+        return Dialled("no-answer", False, float(verb.timeout), "")
     seconds = min(call.carrier.agent_seconds, float(verb.time_limit))
     url = None if queue.url is None else call.carrier.resolve(queue.url, call.page.url)
     await caller.taken_by_agent(seconds, url)
-    return "completed", True, seconds, caller.sid
+    return Dialled("completed", True, seconds, caller.sid)
 
 
 async def record(call: "Call", verb: Record, seconds: float, keys: str) -> None:
@@ -102,6 +114,11 @@ async def record(call: "Call", verb: Record, seconds: float, keys: str) -> None:
     seconds = min(seconds, float(verb.max_length))
     ended_by = keys if keys and keys in verb.finish_on_key else ""
     call.clock += seconds if ended_by else seconds + verb.timeout
+    await report_recording(call, verb, seconds, ended_by)
+
+
+async def report_recording(call: "Leg", verb: Record, seconds: float, ended_by: str) -> None:
+    """Request the action of a recording of so many seconds, which a key or a pause has ended."""
     sid = "RE" + call.sid[2:]
     recording = {"RecordingSid": sid, "RecordingUrl": f"{call.carrier.public_url}/recordings/{sid}"}
-    await call.request(verb.action, recording | {"RecordingDuration": str(round(seconds)), "Digits": ended_by or ""})
+    await call.request(verb.action, recording | {"RecordingDuration": str(round(seconds)), "Digits": ended_by})

@@ -157,6 +157,8 @@ class Call(Leg):
 
     async def wait_in_queue(self) -> None:
         """Hand over to the caller, who goes on waiting or does not."""
+        if self.queue is not None and self.queue.verb.wait_url is None:
+            self.clock += queues.MUSIC_S
         self.waiting = "queue"
 
     async def end(self, status: str) -> None:

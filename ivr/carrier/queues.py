@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ivr.carrier.fields import call_fields
-from ivr.carrier.verbs import Enqueue
+from ivr.carrier.say import Say
+from ivr.carrier.verbs import Enqueue, Pause, Play, Redirect
 from ivr.carrier.webhook import read_answer
 
 if TYPE_CHECKING:
     from ivr.carrier.leg import Leg, Page
+
+
+MUSIC_S = 30.0
+"""Seconds of the carrier's own music, which plays where a queue has no wait document."""
 
 
 @dataclass(slots=True)
@@ -19,6 +24,8 @@ class Queued:
     sid: str
     page: "Page"
     since: float
+    result: str = "hangup"
+    """What its action is told where the caller hangs up."""
 
 
 def queue_params(call: "Leg", queued: Queued) -> dict[str, str]:
@@ -45,7 +52,6 @@ async def wait_on(call: "Leg") -> None:
     if queued is None:
         raise ValueError("The call is in no queue.")
     if queued.verb.wait_url is None:
-        call.clock += 30
         await call.wait_in_queue()
         return
     size = len(call.carrier.queues.get(queued.verb.name, []))
@@ -85,7 +91,20 @@ async def hung_up(call: "Leg") -> None:
     if queued is None or queued.verb.action is None:
         return
     url = call.carrier.resolve(queued.verb.action, queued.page.url)
-    params = call_fields(call, "completed") | queue_params(call, queued) | {"QueueResult": "hangup"}
+    params = call_fields(call, "completed") | queue_params(call, queued) | {"QueueResult": queued.result}
     exchange = await call.carrier.webhook(url, params)
     call.turns.append(exchange)
     call.note(read_answer(exchange).violations)
+
+
+async def hear_warning(call: "Leg", url: str) -> None:
+    """Play the document at ``url`` to a queued caller, before an agent is put through."""
+    if call.queue is None:
+        raise ValueError("The call is in no queue.")
+    _, verbs, _ = await call.fetch(url, queue_params(call, call.queue), "queue-url")
+    for verb in verbs or ():
+        match verb:
+            case Redirect():
+                break
+            case Say() | Play() | Pause():
+                await call.say(verb)
