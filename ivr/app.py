@@ -34,6 +34,7 @@ from ivr.hotline import Deadlines, Hotline
 from ivr.inquiry import Desk
 from ivr.kept_password import KeptPasswords
 from ivr.library import Library, LibraryError, default_dirs
+from ivr.messages import Messages
 from ivr.metrics import CONTENT_TYPE, Metrics
 from ivr.problems import Problem
 from ivr.redis_line import StoreAway, connect
@@ -179,6 +180,7 @@ def create_app(
         RefusalTimes(redis, deadline=deadlines.store),
         Bookings(redis, seals, deadline=deadlines.store),
         Surveys(redis, deadline=deadlines.store),
+        Messages(redis, seals, deadline=deadlines.store),
     )
     trail = AuditTrail(
         settings.audit_folder, chain_keys(settings.secrets), worker=f"{socket.gethostname()}/{settings.worker}", now=now

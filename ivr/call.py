@@ -81,11 +81,22 @@ class DialEnded(Struct, frozen=True, tag=True):
     outcome: DialOutcome
 
 
+class Recorded(Struct, frozen=True, tag=True):
+    """The caller has spoken a message: what the carrier calls it, its seconds, and whether ``#`` ended it.
+
+    The recording lies with the carrier, none of it on this machine.
+    """
+
+    recording: str
+    seconds: int
+    ended: bool = False
+
+
 class NoAnswer(Struct, frozen=True, tag=True):
     """Work on the caller's last entry was lost (a worker died): the caller is told and asked again."""
 
 
-Event = Started | Keyed | Silence | Garbled | Answered | DialEnded | NoAnswer
+Event = Started | Keyed | Silence | Garbled | Answered | DialEnded | Recorded | NoAnswer
 
 
 # --- turns: what the engine says, and the one thing it then does ---------------------------------------------------
@@ -124,6 +135,12 @@ class Dial(NamedTuple):
     group: str
 
 
+class Record(NamedTuple):
+    """Beep and record what the caller says, for so many seconds at most; ``#`` ends it, ``*`` drops it."""
+
+    longest: int
+
+
 class Wait(NamedTuple):
     """Come back for the reply to work that is still going on (the driver's filler, never the engine's)."""
 
@@ -132,7 +149,7 @@ class End(NamedTuple):
     """Hang up."""
 
 
-Next = Listen | Ask | Dial | Wait | End
+Next = Listen | Ask | Dial | Record | Wait | End
 
 
 class Edge(NamedTuple):
@@ -196,7 +213,8 @@ class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
 
     `asked` is the service that was chosen last in the main menu, `answered` whether it was given. `parties` are the
     numbers that called and were dialled, as the first webhook told them: no webhook of other ones is of this call.
-    `dials` counts how often humans were rung.
+    `dials` counts how often humans were rung. `recording` is what the carrier calls a message just spoken, with its
+    seconds, until it is noted.
     """
 
     hotline: str
@@ -233,3 +251,4 @@ class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     parties: tuple[str, str] = ("", "")
     dials: int = 0
     callback: str = ""
+    recording: tuple[str, int] | None = None

@@ -13,6 +13,7 @@ from ivr.flow import (
     MenuNode,
     Node,
     Offer,
+    RecordNode,
     ReturnNode,
     SayNode,
     TransferNode,
@@ -27,6 +28,7 @@ _SHAPES: Final = {
     "call": ("[[", "]]"),
     "return": ("([", "])"),
     "transfer": ("[\\", "/]"),
+    "record": (">", "]"),
     "hangup": ("((", "))"),
 }
 """The brackets that give a node its form, by its kind."""
@@ -130,7 +132,7 @@ def _ways(node: Node) -> Iterator[tuple[str, str]]:
             yield from ((f"key {offer.key} {_days(offer)}", offer.to) for offer in node.offers)
             yield from (("any other key", target) for target in [node.any] if target)
             yield from (("silence", target) for target in [node.silent] if target)
-        case CollectNode() | LookupNode() | TransferNode():
+        case CollectNode() | LookupNode() | TransferNode() | RecordNode():
             yield from node.outcomes.items()
         case CallNode():
             yield from node.returns.items()
@@ -184,7 +186,7 @@ def _does(node: Node) -> str:
     match node:
         case SayNode():
             return f"say {', '.join((*node.say, *node.rows.values()))}"
-        case MenuNode() | HangupNode():
+        case MenuNode() | RecordNode() | HangupNode():
             return f"{node.kind} {', '.join(node.say)}".rstrip()
         case CollectNode():
             return f"collect {node.entry}"

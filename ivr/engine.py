@@ -4,13 +4,27 @@ A call is a stack of (flow, node). One step walks nodes until the call has to wa
 human, or its end.
 """
 
-from typing import assert_never
+from typing import Literal, assert_never
 
 from msgspec import UNSET
 from msgspec.structs import asdict
 
 from ivr import flow as nodes
-from ivr.call import Answered, DialEnded, Edge, Event, Garbled, Keyed, NoAnswer, Said, Session, Silence, Started, Turn
+from ivr.call import (
+    Answered,
+    DialEnded,
+    Edge,
+    Event,
+    Garbled,
+    Keyed,
+    NoAnswer,
+    Recorded,
+    Said,
+    Session,
+    Silence,
+    Started,
+    Turn,
+)
 from ivr.entries import take_entry
 from ivr.flow import AGAIN, LANGUAGE_KEYS
 from ivr.library import Library
@@ -69,6 +83,8 @@ def _take(walk: Walk, event: Event) -> Turn:
             return _answered(walk, event)
         case DialEnded():
             return _dial_ended(walk, event)
+        case Recorded():
+            return _recorded(walk, event)
         case NoAnswer():
             _end_old_verification(walk)
             walk.change(last_at=walk.now)
@@ -104,6 +120,21 @@ def _dial_ended(walk: Walk, event: DialEnded) -> Turn:
     return walk.go(node.outcomes[event.outcome])
 
 
+def _recorded(walk: Walk, event: Recorded) -> Turn:
+    _end_old_verification(walk)
+    node = walk.node()
+    if not isinstance(node, nodes.RecordNode):
+        return walk.hear_again()
+    walk.change(recording=(event.recording, event.seconds), swallow="" if event.ended else "#")
+    return _record_ended(walk, node, "recorded")
+
+
+def _record_ended(walk: Walk, node: nodes.RecordNode, outcome: Literal["recorded", "nothing", "back"]) -> Turn:
+    walk.change(last_at=walk.now, said=())
+    walk.leave(outcome)
+    return walk.go(node.outcomes[outcome])
+
+
 def _input(walk: Walk, event: Input) -> Turn:
     """Take what the caller did, unless the call has lasted long enough or a habitual ``#`` is swallowed."""
     _end_old_verification(walk)
@@ -129,6 +160,9 @@ def _input(walk: Walk, event: Input) -> Turn:
             return take_entry(walk, node, event)
         case nodes.TransferNode():  # the carrier came back from a dial without saying how it ended
             return _dial_ended(walk, DialEnded("failed"))
+        case nodes.RecordNode():  # the carrier recorded nothing, or the caller dropped it
+            dropped = isinstance(event, Keyed) and event.keys.startswith("*")
+            return _record_ended(walk, node, "back" if dropped else "nothing")
         case _:  # keys where nothing listens: a document of ours was left half-way
             return walk.hear_again()
 

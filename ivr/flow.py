@@ -140,6 +140,15 @@ class TransferNode(_Model):
     outcomes: dict[Literal["answered", "busy", "no_answer", "failed", "off_duty"], Name]
 
 
+class RecordNode(_Model):
+    """Says prompts, beeps and records what the caller says, for `longest` seconds at most."""
+
+    kind: Literal["record"]
+    say: Prompts
+    longest: Annotated[int, Field(ge=10, le=300)] = 120
+    outcomes: dict[Literal["recorded", "nothing", "back"], Name]
+
+
 class HangupNode(_Model):
     """Says prompts and hangs up."""
 
@@ -148,7 +157,7 @@ class HangupNode(_Model):
 
 
 Node = Annotated[
-    SayNode | MenuNode | CollectNode | LookupNode | CallNode | ReturnNode | TransferNode | HangupNode,
+    SayNode | MenuNode | CollectNode | LookupNode | CallNode | ReturnNode | TransferNode | RecordNode | HangupNode,
     Field(discriminator="kind"),
 ]
 

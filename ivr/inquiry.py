@@ -10,6 +10,7 @@ from ivr.counters import Counters
 from ivr.flow import Hotline
 from ivr.kept_password import KeptPasswords
 from ivr.library import Library
+from ivr.messages import Messages
 from ivr.redis_line import Command
 from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals
@@ -29,6 +30,7 @@ class Desk:
     refusal_times: RefusalTimes
     bookings: Bookings
     surveys: Surveys
+    messages: Messages
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ivr import records
 from ivr.agents.callbacks import book_callback, callback_offer
+from ivr.agents.messages import message_offer, note_message
 from ivr.agents.survey import note_survey
 from ivr.balance_and_years import balance, deemed, gap, years
 from ivr.call import Answered
@@ -169,6 +170,8 @@ DECLARED: Mapping[str, Declared] = {
     "gap": Declared(gap, _outcomes(total="", actual="", total_first="", actual_first=""), personal=True),
     "callback_offer": Declared(callback_offer, _outcomes(own="phone_tail", other="", booked="", closed="")),
     "book_callback": Declared(book_callback, _outcomes(ok="code", booked="", enough="", error=""), remote=True),
+    "message_offer": Declared(message_offer, _outcomes(open="", enough="", closed="")),
+    "note_message": Declared(note_message, _outcomes(noted="", nothing="", error="")),
     "note_survey": Declared(note_survey, _outcomes(noted="")),
     "policy_topic": Declared(policy_topic, _outcomes(chosen="")),
     "policy_city": Declared(policy_city, _outcomes(chosen="")),

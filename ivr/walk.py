@@ -6,7 +6,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from ivr import flow as nodes
-from ivr.call import Ask, Dial, Edge, End, Facts, Next, Rows, Said, Session, Turn, Utterance
+from ivr.call import Ask, Dial, Edge, End, Facts, Next, Record, Rows, Said, Session, Turn, Utterance
 from ivr.duty.calendar import on_duty
 from ivr.library import Library
 from ivr.pace import listening
@@ -111,6 +111,9 @@ class Walk:
                         continue
                     self.speak(node.say)
                     return self.turn(Dial(node.group))
+                case nodes.RecordNode():
+                    self.speak(node.say)
+                    return self.turn(Record(node.longest))
                 case nodes.HangupNode():
                     return self.end(node.say)
                 case _:

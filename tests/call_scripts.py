@@ -12,6 +12,7 @@
     codes_used_up: ["id_card 110105198503122173"] # accounts to which no code may be sent any more today
     booked: ["13800138000"]                       # numbers to which a callback is open already
     callbacks_used_up: true                       # the caller may book no more callbacks today
+    messages_used_up: true                        # the caller may leave no more messages today
     verified: ["id_card 110105198503122173"]      # the numbers that reach the account service, in their order
     set: ["738215"]                               # the new passwords that reach the account service, in their order
     texts: ["余额…"]                               # the text messages that reach the account service, in their order
@@ -26,9 +27,11 @@
       - press: "9"
         times: 3                                  # the same again, so many times in all
         hears: [main.long]
+      - press: "speak 12 #"                       # a message of 12 seconds is spoken and ended by this key, # or *
+        hears: [message.kept]
       - press: "wait 301"                         # not a key: seconds pass; nothing is heard
       - press: "counts lost"                      # not a key: the store loses its counts; nothing is heard
-      - press: "nothing kept"                     # not a key: the store keeps no new passwords; nothing is heard
+      - press: "nothing kept"                     # not a key: the store keeps nothing that was keyed or said
       - press: "service out"                      # not a key: the account service is known to be out; nothing is heard
 
 What is heard is compared to the prompts of the library, so that scripts survive a rewording. Every scripted answer of
@@ -81,9 +84,9 @@ SERVICE_KEYS: Mapping[str, str] = {
 VOICE_LANGUAGES: Mapping[str, str] = {"cmn-CN": "zh", "yue-CN": "yue", "en-US": "en"}
 
 _HEADERS = {"call", "to", "at", "agent", "rings", "service", "used_up", "codes_used_up", "verified"}
-_HEADERS |= {"from", "booked", "callbacks_used_up", "dropped", "set", "texts", "script"}
+_HEADERS |= {"from", "booked", "callbacks_used_up", "messages_used_up", "dropped", "set", "texts", "script"}
 _FIELDS = {"press", "hears", "spoken", "slow", "waits", "then", "times"}
-_PRESSES = re.compile(r"[0-9*#]+|-|wait [0-9]+|counts lost|nothing kept|service out")
+_PRESSES = re.compile(r"[0-9*#]+|-|wait [0-9]+|speak [0-9]+ [#*]|counts lost|nothing kept|service out")
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,12 @@ class Line:
         """Give the seconds that pass, where that is all that happens."""
         press = self.press or ""
         return int(press.removeprefix("wait ")) if press.startswith("wait ") else None
+
+    @property
+    def speaks(self) -> tuple[int, str] | None:
+        """Give the seconds of speech and the key that ends them, where a message is spoken."""
+        seconds, _, key = (self.press or "").removeprefix("speak ").partition(" ")
+        return (int(seconds), key) if key and seconds.isdecimal() else None
 
     def __str__(self) -> str:
         return f"step {self.step}, after {self.press!r}"
@@ -124,6 +133,7 @@ class Script:
     codes_used_up: tuple[tuple[str, str], ...]
     booked: tuple[str, ...]
     callbacks_used_up: bool
+    messages_used_up: bool
     verified: tuple[tuple[str, str], ...] | None
     set: tuple[str, ...] | None
     texts: tuple[str, ...] | None
@@ -163,6 +173,7 @@ def _script(file: str, data: dict[str, Any]) -> Script:
         tuple(_account(one) for one in data.get("codes_used_up", [])),
         tuple(data.get("booked", ())),
         data.get("callbacks_used_up", False),
+        data.get("messages_used_up", False),
         tuple(_account(one) for one in data["verified"]) if "verified" in data else None,
         tuple(data["set"]) if "set" in data else None,
         tuple(data["texts"]) if "texts" in data else None,

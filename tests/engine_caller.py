@@ -21,6 +21,7 @@ from scripted_accounts import ScriptedAccounts, known_to_be_out
 from scripted_client import ScriptedClient
 
 from ivr.agents.callbacks import BOOKINGS_A_DAY
+from ivr.agents.messages import MESSAGES_A_DAY
 from ivr.bookings import Booking, Bookings
 from ivr.call import (
     Answered,
@@ -33,6 +34,8 @@ from ivr.call import (
     Keyed,
     Listen,
     ListenMode,
+    Record,
+    Recorded,
     Session,
     Silence,
     Started,
@@ -47,6 +50,7 @@ from ivr.inquiry import Desk, Inquiry
 from ivr.kept_password import KEPT_MS, KeptPasswords
 from ivr.library import Library
 from ivr.lookups import DECLARED
+from ivr.messages import Message, Messages
 from ivr.policyfacts import KINDS, SPOKEN_AS
 from ivr.prompts import TERM
 from ivr.redis_line import Command, StoreAway
@@ -92,6 +96,7 @@ class EngineCaller:
         self.spoken: set[tuple[str, str]] = set()
         self.weak: set[str] = set()
         self.surveys = RememberedSurveys()
+        self.messages = RememberedMessages()
         self.desk = Desk(
             ScriptedClient(self.accounts),
             self.counters,
@@ -101,6 +106,7 @@ class EngineCaller:
             NoTimes(),
             RememberedBookings(script.booked),
             self.surveys,
+            self.messages,
         )
 
     async def plays(self) -> None:
@@ -111,7 +117,7 @@ class EngineCaller:
             elif line.press == COUNTS_LOST:
                 self.counters.lost = True
             elif line.press == NOTHING_KEPT:
-                self.passwords.away = True
+                self.passwords.away = self.messages.away = True
             elif line.press == SERVICE_OUT:
                 known_to_be_out(self.desk.accounts.breaker)
             else:
@@ -132,6 +138,8 @@ class EngineCaller:
         if line.press is None:
             return Started(self.script.dropped)
         assert self.turn is not None
+        if isinstance(self.turn.next, Record):
+            return _recorded(line)
         assert isinstance(self.turn.next, Listen), f"pressed {line.press!r}, but nobody listens"
         return Silence() if line.press == "-" else gathered(self.turn.next.mode, line.press)
 
@@ -205,6 +213,14 @@ def in_other_words(script: Script) -> Script:
     return replace(script, texts=None, lines=lines)
 
 
+def _recorded(line: Line) -> Event:
+    """Give what the carrier makes of a message: a star that ended it drops it."""
+    if line.speaks is None:
+        return Silence()
+    seconds, key = line.speaks
+    return Keyed("*") if key == "*" else Recorded("RE" + "0" * 32, seconds, ended=key == "#")
+
+
 def gathered(mode: ListenMode, press: str) -> Keyed:
     """Give what the carrier makes of keys: one, so many, or all up to ``#``; what follows is lost, as it is there."""
     if mode == "key":
@@ -271,6 +287,19 @@ class RememberedSurveys(Surveys):
         self.noted.append(survey)
 
 
+class RememberedMessages(Messages):
+    """What callers said, in memory."""
+
+    def __init__(self) -> None:
+        self.noted: list[Message] = []
+        self.away = False
+
+    async def note(self, message: Message) -> None:
+        if self.away:
+            raise StoreAway("The script says that nothing is kept.")
+        self.noted.append(message)
+
+
 class ScriptedCounters(Counters):
     """Counts of one call, on top of those that its script begins with; the real ones are tested where they are."""
 
@@ -284,6 +313,8 @@ class ScriptedCounters(Counters):
         for kind, number in script.codes_used_up:
             earlier = {f"earlier-{code}" for code in range(limits.codes_per_account_a_day)}
             self._reserved["code", f"{kind}:{number}"] = earlier
+        if script.messages_used_up:
+            self._reserved["message", CALLING] = {f"earlier-{left}" for left in range(MESSAGES_A_DAY)}
         if script.callbacks_used_up:
             self._reserved["callback", CALLING] = {f"earlier-{booked}" for booked in range(BOOKINGS_A_DAY)}
 

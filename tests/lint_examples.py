@@ -273,6 +273,9 @@ class Edit(NamedTuple):
     new: str
 
 
+RECORDS_WITHOUT_A_WAY_BACK = "{kind: record, say: agent.off_duty, outcomes: {recorded: goodbye, nothing: goodbye}}"
+
+
 class Bad(NamedTuple):
     """A world with a fault: the edits that make it, where the fault is told, and some words of the sentence.
 
@@ -499,6 +502,14 @@ BAD: dict[str, list[Bad]] = {
             AGENT,
             "outcomes:",
             "Transfer 'connect' lacks the outcomes 'failed' and 'off_duty'.",
+        ),
+    ],
+    "record-outcomes": [
+        Bad(
+            [Edit(AGENT, "{kind: say, say: agent.off_duty, to: goodbye}", RECORDS_WITHOUT_A_WAY_BACK)],
+            AGENT,
+            "kind: record",
+            "Record 'off_duty' lacks the outcome 'back'.",
         ),
     ],
     "entry-outcomes": [

@@ -13,6 +13,7 @@ from call_scripts import (
     SERVICE_KEYS,
     SERVICE_OUT,
     VOICE_LANGUAGES,
+    Line,
     Script,
     check_asked,
     check_goes_on,
@@ -25,6 +26,7 @@ from redis.asyncio import Redis
 from scripted_accounts import known_to_be_out
 
 from ivr.agents.callbacks import BOOKINGS_A_DAY
+from ivr.agents.messages import MESSAGES_A_DAY
 from ivr.app import wall_clock
 from ivr.bookings import Booking, Bookings
 from ivr.call import Utterance
@@ -142,14 +144,14 @@ async def call_through(script: Script, hotline: UnderTest, redis: Redis, http: h
                 await redis.delete(*EPOCHS)
                 continue
             if line.press == NOTHING_KEPT:
-                await redis.acl_setuser("default", enabled=True, commands=["-set", "-getdel"])
+                await redis.acl_setuser("default", enabled=True, commands=["-set", "-getdel", "-hsetnx"])
                 continue
             if line.press == SERVICE_OUT:
                 hotline.accounts.out = True
                 for breaker in hotline.breakers:
                     known_to_be_out(breaker)
                 continue
-            heard = await does(call, line.press)
+            heard = await does(call, line)
             check_heard(LIBRARY, script, line, [_utterance(one) for one in heard])
             check_goes_on(line, ended=call.ended, waits=call.gather.timeout if call.gather else None)
             if line.press == "3" or (line.press == "*" and "password.ask_again" in before):
@@ -170,10 +172,12 @@ async def break_off(carrier: Carrier, script: Script) -> None:
         assert call.violations == []
 
 
-async def does(call: Call, press: str | None) -> list[Heard]:
-    if press is None:
+async def does(call: Call, line: Line) -> list[Heard]:
+    if line.press is None:
         return await call.ring("/twilio/voice")
-    return await (call.silence() if press == "-" else call.press(press))
+    if line.speaks is not None:
+        return await call.speak(*line.speaks)
+    return await (call.silence() if line.press == "-" else call.press(line.press))
 
 
 class ScriptedCarrier(Carrier):
@@ -231,6 +235,10 @@ async def count_afresh(redis: Redis, script: Script) -> None:
     for number in script.booked:
         earlier = Booking("CA" + "f" * 32, "demo", number, "0000", "zh", "", verified=False, slow=False, at=BEGAN)
         assert await Bookings(redis, seals).book(earlier) == earlier
+    if script.messages_used_up:
+        messages = Window("message", CALLING_FROM[script.call], MESSAGES_A_DAY, DAY_SECONDS)
+        for left in range(MESSAGES_A_DAY):
+            assert await counters.reserve([messages], f"earlier-{left}") == Reserved(left + 1)
     if script.callbacks_used_up:
         callbacks = Window("callback", CALLING_FROM[script.call], BOOKINGS_A_DAY, DAY_SECONDS)
         for booked in range(BOOKINGS_A_DAY):

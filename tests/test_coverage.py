@@ -67,7 +67,7 @@ def ways_out(node: nodes.Node) -> Iterator[str]:
         case nodes.CollectNode():
             yield from node.outcomes
             yield from (f"wrong {reason}" for reason in node.wrong)
-        case nodes.LookupNode() | nodes.TransferNode():
+        case nodes.LookupNode() | nodes.TransferNode() | nodes.RecordNode():
             yield from node.outcomes
         case nodes.CallNode():
             yield from node.returns

@@ -42,6 +42,7 @@ from ivr.inquiry import Desk
 from ivr.kept_password import KeptPasswords
 from ivr.library import Library, default_dirs, load
 from ivr.lookups import DECLARED
+from ivr.messages import Messages
 from ivr.metrics import Metrics
 from ivr.redis_line import connect
 from ivr.refusal_times import RefusalTimes
@@ -239,6 +240,7 @@ async def _in_public_mode(session: Session, event: Event, now: int) -> tuple[Ses
             refusal_times=RefusalTimes(redis),
             bookings=Bookings(redis, SEALS),
             surveys=Surveys(redis),
+            messages=Messages(redis, SEALS),
         )
         emergency = Emergency(default_dirs()[0])
         trail = AuditTrail(Path("/there/is/no/such"), chain_keys([bytes(32)]), worker="test/0", now=lambda: now)

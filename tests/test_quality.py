@@ -15,7 +15,7 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 FLOORS = [
     "call calling_numbers datafolder duty facts logs problems production seals settings speech telephones "
     "urls validators weakness",
-    "accounts bookings counters database dropped embedded filefaults flow kept_password metrics pace "
+    "accounts bookings counters database dropped embedded filefaults flow kept_password messages metrics pace "
     "policyfacts prompts redis_line refusal_times store surveys yamlfile yamlslips",
     "agents attempts balance_and_years codes emergency engine entries going_on identity inquiry library lookups "
     "newpassword parts policy records texting walk",

@@ -15,6 +15,7 @@ from ivr.inquiry import Desk, Inquiry
 from ivr.kept_password import KeptPasswords
 from ivr.library import default_dirs, load
 from ivr.lookups import DECLARED
+from ivr.messages import Messages
 from ivr.records import RELATIVES
 from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals
@@ -46,8 +47,9 @@ def inquiry_of(service: dict[str, list[Any]], session: Session | None = None, *,
     times: RefusalTimes = nobody
     bookings: Bookings = nobody
     surveys: Surveys = nobody
+    messages: Messages = nobody
     client, seals = ScriptedClient(accounts), Seals([bytes(32)])
-    desk = Desk(client, counters, seals, passwords, lambda: NOW, times, bookings, surveys)
+    desk = Desk(client, counters, seals, passwords, lambda: NOW, times, bookings, surveys, messages)
     loop = asyncio.get_running_loop()
     return Inquiry(desk, "CA1", session or session_of(), LIBRARY, HOTLINE, loop.time() + until)
 

@@ -1,4 +1,4 @@
-"""What waits in Redis goes into the hotline's database: the parent of the workers hands over callbacks and surveys."""
+"""What waits in Redis goes into the hotline's database: the parent of the workers hands over what callers left."""
 
 import asyncio
 import contextlib
@@ -10,9 +10,11 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ivr.agents.callback_list import CallbackList
+from ivr.agents.message_list import MessageList
 from ivr.agents.survey_list import SurveyList
 from ivr.bookings import Bookings
 from ivr.database.opening import open_engine, why
+from ivr.messages import Messages
 from ivr.redis_line import StoreAway
 from ivr.seals import Seals
 from ivr.surveys import Surveys
@@ -52,6 +54,10 @@ class HandingOver:
                 Bookings(redis, seals, deadline=PATIENCE_S),
                 lambda engine, found: CallbackList(engine, seals).take_over(found),
             ),
+            _Way(
+                Messages(redis, seals, deadline=PATIENCE_S),
+                lambda engine, found: MessageList(engine, seals).take_over(found),
+            ),
             _Way(Surveys(redis, deadline=PATIENCE_S), lambda engine, found: SurveyList(engine).take_over(found)),
         )
 
@@ -71,11 +77,11 @@ class HandingOver:
             return  # the workers tell that Redis is away
         except Exception as error:  # every driver raises its own
             if not self._away:
-                log.warning("The database takes no callbacks and surveys, Redis keeps them: %s.", why(error))
+                log.warning("The database takes no callbacks, messages and surveys, Redis keeps them: %s.", why(error))
             self._away = True
         else:
             if self._away:
-                log.warning("The database takes callbacks and surveys again.")
+                log.warning("The database takes callbacks, messages and surveys again.")
             self._away = False
 
     async def stop(self) -> None:

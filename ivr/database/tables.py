@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration: a database that is there is used as it is."""
 
 VERSION_TABLE = "hotline_version"
@@ -39,6 +39,19 @@ CALLBACKS = Table(
     UniqueConstraint("name", "call", "booked_at"),
 )
 """Callbacks, the open ones (with no outcome) and those that are done: `name` stands for the number, `sealed` has it."""
+
+MESSAGES = Table(
+    "messages",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("recording", String(34), nullable=False, unique=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("done_by", String(80), nullable=False),
+    Column("done_at", BigInteger, nullable=True),
+    Column("deleted", Boolean, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""Spoken messages: `sealed` has what is known of each, `deleted` tells that the carrier has the recording no more."""
 
 SURVEYS = Table(
     "surveys",

@@ -38,6 +38,7 @@ FILE_RULES: Final[tuple[Rule, ...]] = (
     rules_names.unused_prompt,
     rules_outcomes.lookup_outcomes,
     rules_outcomes.transfer_outcomes,
+    rules_outcomes.record_outcomes,
     rules_outcomes.entry_outcomes,
     rules_outcomes.entry_wrongs,
     rules_outcomes.call_returns,

@@ -14,6 +14,7 @@ from ivr.flow import (
     LookupNode,
     MenuNode,
     Node,
+    RecordNode,
     ReturnNode,
     SayNode,
     TransferNode,
@@ -144,6 +145,9 @@ class Calls:
             case TransferNode():
                 for result, name in node.outcomes.items():
                     yield Edge("walk" if result == "off_duty" else "dial", result, stack, here(name))
+            case RecordNode():
+                for outcome, name in node.outcomes.items():
+                    yield Edge("key", outcome, stack, here(name))
             case MenuNode():
                 for key in get_args(Key):
                     led = self.key(stack, node, key)

@@ -11,6 +11,7 @@ from ivr.flow import (
     HangupNode,
     LookupNode,
     MenuNode,
+    RecordNode,
     ReturnNode,
     SayNode,
 )
@@ -103,6 +104,8 @@ def why_dead(plan: Plan, stack: Stack, key: str, ear: Ear) -> str:
             if key in "*#" or (key == "0" and plan.calls.inherited(stack, "0")):
                 return ""
             return "no flow has a key 0" if key == "0" else f"collect '{name}' takes it for a part of the entry"
+        case RecordNode():
+            return "" if key in "*#" else f"record '{name}' takes it for a part of the message"
         case HangupNode():
             return "the call ends"
         case _:

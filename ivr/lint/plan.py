@@ -15,6 +15,7 @@ from ivr.flow import (
     LookupNode,
     MenuNode,
     Node,
+    RecordNode,
     SayNode,
     TransferNode,
 )
@@ -243,7 +244,7 @@ def targets(flow: Flow) -> Iterator[Target]:
                     yield Target((*here, "offers", place, "to"), what, offer.to, by_key=True)
                 if node.silent:
                     yield Target((*here, "silent"), f"a silence in menu '{node_name}' leads", node.silent)
-            case CollectNode() | LookupNode() | TransferNode():
+            case CollectNode() | LookupNode() | TransferNode() | RecordNode():
                 for outcome, name in node.outcomes.items():
                     yield Target(
                         (*here, "outcomes", outcome), f"outcome '{outcome}' of {node.kind} '{node_name}' leads", name

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from ivr.flow import CallNode, CollectNode, Flow, LookupNode, ReturnNode, TransferNode
+from ivr.flow import CallNode, CollectNode, Flow, LookupNode, RecordNode, ReturnNode, TransferNode
 from ivr.lint.plan import Found, Plan, targets
 from ivr.problems import did_you_mean, listed
 
+RECORD_OUTCOMES = ("recorded", "nothing", "back")
 DIAL_OUTCOMES = ("answered", "busy", "no_answer", "failed", "off_duty")
 
 
@@ -24,6 +25,14 @@ def transfer_outcomes(plan: Plan) -> Iterator[Found]:
         if isinstance(node, TransferNode):
             owner = f"Transfer '{name}'"
             yield from _exactly(plan, flow, ("nodes", name, "outcomes"), node.outcomes, DIAL_OUTCOMES, owner)
+
+
+def record_outcomes(plan: Plan) -> Iterator[Found]:
+    """A recording ends with a message, with nothing said, or with a star; each has to lead somewhere."""
+    for flow, name, node in plan.nodes():
+        if isinstance(node, RecordNode):
+            owner = f"Record '{name}'"
+            yield from _exactly(plan, flow, ("nodes", name, "outcomes"), node.outcomes, RECORD_OUTCOMES, owner)
 
 
 def entry_outcomes(plan: Plan) -> Iterator[Found]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from ivr.call import DialEnded, DialOutcome, Event, Garbled, Keyed, Silence
+from ivr.call import DialEnded, DialOutcome, Event, Garbled, Keyed, Recorded, Silence
 
 Pairs = Sequence[tuple[bytes, bytes]]
 
@@ -13,6 +13,8 @@ LARGEST_BODY = 64 * 1024
 """A body above this is refused unread."""
 
 _CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
+_RECORDING_SID = re.compile(r"RE[0-9a-fA-F]{32}")
+_SECONDS = re.compile(r"[0-9]{1,5}")
 _DIGITS = re.compile(r"[0-9*#]{0,64}")
 _ONE_KEY = re.compile(r"[0-9*#]?")
 _PARTY = re.compile(r"[\x20-\x7e]{0,64}")
@@ -93,11 +95,23 @@ def read_event(form: Form) -> Event:
     if status is not None:
         return DialEnded(_dial_outcome(status, form.values.get("DialBridged", "")))
     digits = form.values.get("Digits", "")
+    if "RecordingSid" in form.values:
+        return _recorded(form, digits)
     finished = form.values.get("FinishedOnKey", "")
     if not _DIGITS.fullmatch(digits) or not _ONE_KEY.fullmatch(finished):
         return Garbled()
     ended = finished == "#"
     return Keyed(digits, ended) if digits or ended else Silence()
+
+
+def _recorded(form: Form, digits: str) -> Event:
+    """Read how a recording ended: by a pause, a hang-up or ``#``; a star drops it."""
+    sid, seconds = form.values["RecordingSid"], form.values.get("RecordingDuration", "")
+    if digits == "*":
+        return Keyed("*")
+    if not _RECORDING_SID.fullmatch(sid) or not _SECONDS.fullmatch(seconds):
+        return Garbled()
+    return Recorded(sid, int(seconds), ended=digits == "#")
 
 
 def _dial_outcome(status: str, bridged: str) -> DialOutcome:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from ivr.call import Dial, End, Listen, ListenMode, Turn, Utterance, Wait
+from ivr.call import Dial, End, Listen, ListenMode, Record, Turn, Utterance, Wait
 from ivr.flow import AgentGroup
 
 VOICES = {
@@ -14,6 +14,9 @@ VOICES = {
 
 RETRIES = "#rc=2&rp=all&rt=4800"
 """The carrier retries a webhook twice on any failure, 4.8 s each, within its 15 s in all."""
+
+RECORD_PAUSE = 8
+"""Seconds of silence that end a message; people who look for a word are not cut off."""
 
 LONGEST_SAY = 450
 """Characters that one Say may hold."""
@@ -47,6 +50,12 @@ def write(turn: Turn, url: str, group: AgentGroup | None = None) -> bytes:
             verbs = spoken + _dial(url, group)
         case Dial():  # nobody to ring: the turn that follows tells the caller so
             verbs = f'{spoken}<Redirect method="POST">{_escape(url + RETRIES)}</Redirect>'
+        case Record(longest):
+            # Where nothing is recorded the carrier goes on with the next verb instead of the action.
+            action = _escape(url + RETRIES)
+            options = f'finishOnKey="#*" maxLength="{longest}" playBeep="true" timeout="{RECORD_PAUSE}"'
+            verbs = f'{spoken}<Record action="{action}" method="POST" {options}/>'
+            verbs += f'<Redirect method="POST">{action}</Redirect>'
         case End():
             verbs = f"{spoken}<Hangup/>"
         case other:
