@@ -7,12 +7,17 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
+from served import served_here
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.applications import Starlette
 
 from ivr.agents.handing_over import HandingOver
 from ivr.agents.message_list import MessageList
+from ivr.agents.message_retention import DAY_MS, MessageRetention
 from ivr.call import Event, Garbled, Keyed, Record, Recorded, Turn, Utterance
+from ivr.carrier.recordings import recording_routes, tone
 from ivr.channels.twilio.form import Form, read_event
+from ivr.channels.twilio.recordings import RecordingAwayError, Recordings
 from ivr.channels.twilio.twiml import write
 from ivr.database.opening import open_engine
 from ivr.database.upgrading import upgrade
@@ -113,3 +118,76 @@ async def test_after_its_retention_nothing_is_left_of_a_message(engine: AsyncEng
     assert await kept.find(old[0].id) is None
     assert not await kept.done(old[0].id, "ann", LATER.at)
     assert [one.message for one in await kept.open()] == [LATER]
+
+
+# --- the recordings ---
+
+
+@pytest_asyncio.fixture
+async def carrier() -> AsyncIterator[tuple[str, dict[str, float]]]:
+    """Give the URL of the carrier's API, and the recordings that lie there."""
+    kept = {SID: 3.0, LATER.recording: 5.0}
+    app = Starlette(routes=recording_routes(kept, account_sid="AC" + "1" * 32, auth_token="the token"))
+    async with served_here(app) as url:
+        yield url, kept
+
+
+async def test_a_recording_is_fetched_and_deleted_with_the_accounts_credentials(
+    carrier: tuple[str, dict[str, float]],
+) -> None:
+    url, kept = carrier
+    recordings = Recordings(url, account_sid="AC" + "1" * 32, auth_token="the token")
+    assert await recordings.fetch(SID) == tone(3)
+    for _ in range(2):  # what is gone already is no error
+        await recordings.delete(SID)
+    assert await recordings.fetch(SID) is None
+    assert list(kept) == [LATER.recording]
+
+
+@pytest.mark.parametrize(
+    ("token", "recording", "why"),
+    [
+        ("another", SID, "the carrier answers 401"),
+        ("the token", SID + "/../../Calls", "that is no name of a recording"),
+        ("the token", "", "that is no name of a recording"),
+    ],
+)
+async def test_what_is_not_given_is_told(
+    carrier: tuple[str, dict[str, float]], token: str, recording: str, why: str
+) -> None:
+    recordings = Recordings(carrier[0], account_sid="AC" + "1" * 32, auth_token=token)
+    for ask in (recordings.fetch, recordings.delete):
+        with pytest.raises(RecordingAwayError, match=why):
+            await ask(recording)
+
+
+async def test_a_carrier_that_is_away_is_told() -> None:
+    recordings = Recordings("http://127.0.0.1:9", account_sid="AC" + "1" * 32, auth_token="the token")
+    with pytest.raises(RecordingAwayError, match="does not answer"):
+        await recordings.fetch(SID)
+
+
+async def test_recordings_go_with_their_messages_and_stay_listed_until_the_carrier_confirms(
+    engine: AsyncEngine, carrier: tuple[str, dict[str, float]], caplog: pytest.LogCaptureFixture
+) -> None:
+    url, recordings = carrier
+    kept = MessageList(engine, SEALS)
+    await kept.take_over({one.recording: one for one in (MESSAGE, LATER)})
+    database = engine.url.render_as_string(hide_password=False)
+
+    async def gone(api_url: str, now: int) -> int:
+        at = Recordings(api_url, account_sid="AC" + "1" * 32, auth_token="the token")
+        retention = MessageRetention(database, SEALS, at, days=30, now=lambda: now)
+        try:
+            return await retention.round()
+        finally:
+            await retention.stop()
+
+    old = MESSAGE.at + 30 * DAY_MS
+    assert await gone(url, old) == 0
+    assert await gone("http://127.0.0.1:9", old + 1) == 0
+    assert "could not all be deleted" in caplog.text
+    assert len(await kept.open()) == 2
+    assert await gone(url, old + 1) == 1
+    assert [one.message for one in await kept.open()] == [LATER]
+    assert list(recordings) == [LATER.recording]

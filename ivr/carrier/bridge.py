@@ -1,5 +1,6 @@
 """What joins a caller with others on a virtual clock: dialling an agent with a whisper, queues, and recordings."""
 
+import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from ivr.carrier import line
@@ -119,6 +120,7 @@ async def record(call: "Call", verb: Record, seconds: float, keys: str) -> None:
 
 async def report_recording(call: "Leg", verb: Record, seconds: float, ended_by: str) -> None:
     """Request the action of a recording of so many seconds, which a key or a pause has ended."""
-    sid = "RE" + call.sid[2:]
+    sid = "RE" + secrets.token_hex(16)
+    call.carrier.recordings[sid] = seconds
     recording = {"RecordingSid": sid, "RecordingUrl": f"{call.carrier.public_url}/recordings/{sid}"}
     await call.request(verb.action, recording | {"RecordingDuration": str(round(seconds)), "Digits": ended_by})

@@ -71,6 +71,8 @@ class Carrier:
         self.agent_seconds = agent_seconds
         self.pace = pace
         self.extra = dict(extra or {})
+        self.recordings: dict[str, float] = {}
+        """Seconds of what was recorded, by its name."""
         self.queues: dict[str, list[Leg]] = {}
         self.began = datetime.now(UTC)
 
