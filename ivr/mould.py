@@ -1,7 +1,8 @@
 """A process that has built everything once and forks workers: they start in a twentieth of the time.
 
-On Linux alone: elsewhere a process that forks without starting anew is not sure of its system libraries. Where there is
-no mould, or it has just died, a worker starts by itself.
+On Linux alone: elsewhere a process that forks without starting anew is not sure of its system libraries. The first
+workers wait for the mould, which is built once for all of them; where there is none, or it has just died, a worker
+starts by itself.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ READY = b"ready"
 _LARGEST = 64 * 1024
 _MOST_FDS = 8
 _ANSWER_S = 5.0
+_BUILT_WITHIN_S = 30.0
 _STATUS_S = 1.0
 UNKNOWN = 1
 """The exit status of a worker whose mould died before it could tell."""
@@ -141,6 +143,10 @@ class Mould:
         self._process: asyncio.subprocess.Process | None = None
         self.ready = False
         """Whether it would fork now."""
+        # Set as soon as the mould that is being built forks, or has ended; whoever comes before waits, because building
+        # everything by itself would take a worker as long.
+        self._built = asyncio.Event()
+        self._built.set()
         self._orders: dict[int, asyncio.Future[int]] = {}
         self._ordered = 0
         self._one_at_a_time = asyncio.Lock()
@@ -149,6 +155,8 @@ class Mould:
 
     async def keep(self) -> None:
         """Keep a mould running, a new one whenever it ends, until `stop`; without one workers only start slower."""
+        if not self._stopping:
+            self._built = asyncio.Event()
         pause = SHORTEST_PAUSE_S
         while not self._stopping:
             was_ready = await self._run()
@@ -159,13 +167,21 @@ class Mould:
             await asyncio.sleep(pause)
 
     def renew(self) -> None:
-        """End the mould: the next one has today's code and flows in it."""
+        """End the mould; workers wait for the next one, which has today's code and flows in it."""
+        if not self._stopping and self._process is not None:
+            self._built = asyncio.Event()
+        self._end()
+
+    def _end(self) -> None:
         self.ready = False
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
     async def fork(self, env: Mapping[str, str], fds: Sequence[int]) -> Forked | None:
         """Have a worker forked that inherits the descriptors; None where there is no mould now."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_BUILT_WITHIN_S):
+                await self._built.wait()
         async with self._one_at_a_time:
             if not self.ready or self._control is None:
                 return None
@@ -183,13 +199,20 @@ class Mould:
             forked = self._forked[pid] = Forked(pid)
             return forked
 
+    def give_up(self) -> None:
+        """Stop where it is not ready, so that workers that are told to leave do not wait for it first."""
+        if not self.ready:
+            self.stop()
+
     def stop(self) -> None:
         """Let the mould end; those it has forked go on."""
         self._stopping = True
-        self.renew()
+        self._built.set()
+        self._end()
 
     async def _run(self) -> bool:
         loop = asyncio.get_running_loop()
+        built = self._built
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
         came_up = False
@@ -207,6 +230,7 @@ class Mould:
             log.warning("The mould of the workers cannot be started now: %s.", error.strerror)
         finally:
             came_up, self.ready = self.ready, False
+            built.set()
             for forked in self._forked.values():
                 forked.told(UNKNOWN)
             self._forked.clear()
@@ -226,6 +250,7 @@ class Mould:
         match told:
             case [b"ready"]:
                 self.ready = True
+                self._built.set()
             case [b"forked", order, pid] if int(order) in self._orders:
                 self._orders.pop(int(order)).set_result(int(pid))
             case [b"forked", _, pid]:  # too late: another one was started in its place

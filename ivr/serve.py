@@ -93,6 +93,8 @@ class Service:
         await upgrade_database(self.settings)
         if self._account_socket is not None:
             self._start_account(self._account_socket)
+        if self._stands_by and WORKS_HERE:
+            self._watch(self._mould.keep())
         if self._valkey is not None:
             await self._valkey.start()
             if self._valkey.socket_note:
@@ -105,8 +107,6 @@ class Service:
         for keeper in keepers(self.settings):
             self._keepers.append(keeper)
             self._watch(keeper.keep())
-        if self._stands_by and WORKS_HERE:
-            self._watch(self._mould.keep())
         # Where nothing is embedded the folder may be of no use: the service then just is not found by `ivr call`.
         with contextlib.suppress(OSError, SettingsError):
             self._folder.open().announce(self.where())
@@ -120,6 +120,7 @@ class Service:
         self._folder.retract()
         # The workers have the socket as well: it closes with the last of them, and nobody waits in a dead queue.
         self._listener.close()
+        self._mould.give_up()
         await self._crew.stop()
         self._mould.stop()
         if self._account is not None:

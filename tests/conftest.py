@@ -11,6 +11,7 @@ from pathlib import Path
 import chromium
 import pytest
 import pytest_asyncio
+from ivr_command import Serving
 from redis.asyncio import Redis
 from redis_nodes import Servers, in_a_cluster, with_sentinels
 
@@ -93,6 +94,20 @@ def short_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ivr"))
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def begin(short_folder: Path) -> Iterator[Callable[..., Serving]]:
+    """Give a function that begins to serve; whatever still runs at the end is stopped."""
+    begun: list[Serving] = []
+
+    def one(*arguments: str, **settings: str) -> Serving:
+        begun.append(Serving(short_folder, *arguments, **settings))
+        return begun[-1]
+
+    yield one
+    for serving in begun:
+        serving.close()
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ import httpx2
 import pytest
 import pytest_asyncio
 from hotline_under_test import OPERATOR, UnderTest, serving
+from ivr_command import Serving, until
 from redis.asyncio import Redis
 from tampering import BALANCE, NUMBER, PASSWORD, SEALS, SUM, Caller, calling, emptied, kept_of, words
-from test_serve import Serving, until
 
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.line import CARRIER_ERROR, Heard

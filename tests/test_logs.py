@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import httpx2
 import pytest
 from hotline_under_test import UnderTest, serving
+from ivr_command import READY, answers, environment, lives, until, workers_of
 from logging_to import Logged, logging_to
 from tampering import PASSWORD, SHORT, calling
-from test_serve import READY, environment, lives, until
 
 from ivr.embedded import EmbeddedValkey
 from ivr.logs.masking import LONGEST, masked
@@ -248,12 +247,6 @@ def test_a_full_sink_drops_and_counts_lines_and_holds_up_nobody() -> None:
     assert len(lines) == 5000 - dropped + 2
 
 
-def answers(url: str) -> bool:
-    with suppress(httpx2.HTTPError):
-        return httpx2.get(f"{url}/readyz", trust_env=False, timeout=5).status_code == 200
-    return False
-
-
 def test_a_service_whose_log_nobody_takes_starts_and_restarts_its_workers(short_folder: Path) -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -272,9 +265,7 @@ def test_a_service_whose_log_nobody_takes_starts_and_restarts_its_workers(short_
         )
     try:
         until(lambda: READY in (short_folder / "out").read_text(), seconds=90)
-        # The oldest one answers calls; the mould of others may stand beside it already.
-        workers = subprocess.check_output(["pgrep", "-f", "-P", str(process.pid), "ivr worker"]).split()
-        worker = min(map(int, workers))
+        worker = workers_of(process.pid)[0]  # who answers calls: another one may stand by already
         os.kill(worker, signal.SIGKILL)  # about which there is much to tell
         until(lambda: not lives(worker))
         url = json.loads((short_folder / "data" / "serve.json").read_text())["url"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import call_scripts
 import pytest
 from engine_caller import EngineCaller
+from ivr_command import ROOT, environment, ivr
 from test_quality import FLOOR_OF
-from test_serve import ROOT, environment, ivr
 
 from ivr import __main__ as command
 from ivr.library import load
