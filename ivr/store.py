@@ -25,9 +25,9 @@ CLAIM_S = 12.0
 """A claim lives longer than any work (10 s), so only a dead or stalled worker leaves one behind."""
 LAST_REPLY_S = 60.0
 TOMBSTONE_S = 4 * 3600.0
-SHORT_SESSION, LONG_REPLY = 300, 1100
-"""Bytes. While the session is short, nothing is known of the caller yet and no counter kept: a reply up to that length
-still fits into 2 kB, and compressing one takes a tenth of the processor time of a menu turn."""
+ROOM = 1300
+"""Bytes of session and reply together up to which a call takes at most 2 kB in Redis without compression, unless an
+attempt failed in it: then counters are kept as well. Compressing one takes a twentieth of a turn's processor time."""
 
 _WORD = re.compile(r"[!-~]{1,100}")
 
@@ -189,7 +189,7 @@ class CallStore:
         if expected is not None and session.turn <= expected:
             raise ValueError(f"A call moves forward: turn {session.turn} cannot be committed after turn {expected}.")
         sealed = b"" if ends else self._seals.seal_session(session, call=call)
-        room = LONG_REPLY if len(sealed) < SHORT_SESSION else COMPRESS_ABOVE
+        room = COMPRESS_ABOVE if session.failed or session.owes else max(COMPRESS_ABOVE, ROOM - len(sealed))
         commit = self._commit.command(
             keys=_keys(call),
             args=[
