@@ -9,6 +9,7 @@ from ivr.accounts.contract import Verified
 from ivr.call import Credential
 from ivr.calling_numbers import is_telephone
 from ivr.counters import Reserved, Window
+from ivr.deadline import Within
 from ivr.flow import Limits
 from ivr.inquiry import Inquiry
 from ivr.redis_line import StoreAway
@@ -52,7 +53,7 @@ async def attempt(inquiry: Inquiry, kind: Literal["pin", "sms_code"], *, weak: b
     loop = asyncio.get_running_loop()
     asked = loop.time()
     try:
-        async with asyncio.timeout_at(inquiry.until):
+        with Within.until(inquiry.until):
             answer = await desk.accounts.verify(
                 session.credential, kind, inquiry.secret, call_id=inquiry.call, region=inquiry.hotline.region
             )

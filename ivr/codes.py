@@ -6,6 +6,7 @@ from ivr.accounts.client import Outage
 from ivr.attempts import DAY_SECONDS, account_of, as_long_as_a_refusal
 from ivr.call import Answered, Changes
 from ivr.counters import Reserved, Window
+from ivr.deadline import Within
 from ivr.inquiry import Inquiry
 from ivr.redis_line import StoreAway
 
@@ -27,7 +28,7 @@ async def send_code(inquiry: Inquiry) -> Answered:
             await as_long_as_a_refusal(inquiry, "code")
             return sent
         asked = loop.time()
-        async with asyncio.timeout_at(inquiry.until):
+        with Within.until(inquiry.until):
             await desk.accounts.send_sms_code(
                 session.credential, call_id=inquiry.call, idempotency_key=desk.seals.name("code", f"{key}-{account}")
             )

@@ -1,11 +1,11 @@
 """A new password: judged, keyed twice, then changed in the bureau's system."""
 
-import asyncio
 import contextlib
 import hmac
 
 from ivr.accounts.client import Outage, ReferenceExpired
 from ivr.call import Answered, Changes, Member, Owes
+from ivr.deadline import Within
 from ivr.identity import birth_of, owing
 from ivr.inquiry import Inquiry
 from ivr.redis_line import StoreAway
@@ -43,7 +43,7 @@ async def change_password(inquiry: Inquiry) -> Answered:
             return Answered("late")
         if not hmac.compare_digest(first.encode(), digits.encode()):
             return Answered("different")
-        async with asyncio.timeout_at(inquiry.until):
+        with Within.until(inquiry.until):
             changed = await inquiry.desk.accounts.change_pin(member.ref, digits, call_id=inquiry.call)
     except ReferenceExpired:
         return Answered("expired", forget=True)

@@ -3,7 +3,6 @@
 What can be absent or has several forms is a row with a kind of its own, so that each has its own sentence.
 """
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date
@@ -15,6 +14,7 @@ from msgspec.structs import replace
 from ivr.accounts.client import Outage, ReferenceExpired
 from ivr.accounts.contract import Contribution, Coverage, Credit, FamilySharing, Transaction, TransferCase
 from ivr.call import Answered, Facts, Rows
+from ivr.deadline import Within
 from ivr.duty.working_days import WorkingDays
 from ivr.inquiry import Inquiry
 from ivr.walk import china_day
@@ -57,7 +57,7 @@ async def read_record(
     if member is None or not member.verified_at <= inquiry.desk.now() < member.expires_at:
         return Answered("expired", forget=True)
     try:
-        async with asyncio.timeout_at(inquiry.until):
+        with Within.until(inquiry.until):
             record = await read(member.ref)
     except ReferenceExpired:
         return Answered("expired", forget=True)

@@ -1,11 +1,11 @@
 """Text the answer just heard to the member's registered mobile, whose number the hotline never learns."""
 
-import asyncio
 from typing import Final
 
 from ivr.accounts.client import Outage, ReferenceExpired
 from ivr.attempts import account_of
 from ivr.call import Answered, Changes, Session
+from ivr.deadline import Within
 from ivr.inquiry import Inquiry
 
 WRITTEN: Final = "text."
@@ -40,7 +40,7 @@ async def text_answer(inquiry: Inquiry) -> Answered:
         return Answered("done")
     key = names[0]
     try:
-        async with asyncio.timeout_at(inquiry.until):
+        with Within.until(inquiry.until):
             await desk.accounts.send_message(member.ref, text, call_id=inquiry.call, idempotency_key=key)
     except ReferenceExpired:
         return Answered("expired", forget=True)

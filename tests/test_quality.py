@@ -13,7 +13,7 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 
 # A room is a module or a package directly in ivr/. It imports from its own floor and from those below.
 FLOORS = [
-    "call calling_numbers datafolder duty facts logs problems production seals settings speech telephones "
+    "call calling_numbers datafolder deadline duty facts logs problems production seals settings speech telephones "
     "urls validators weakness",
     "accounts bookings counters database dropped embedded filefaults flow kept_password messages metrics pace "
     "policyfacts prompts redis_line refusal_times store surveys yamlfile yamlslips",

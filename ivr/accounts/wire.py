@@ -11,6 +11,7 @@ from yarl import URL
 
 from ivr.accounts import contract
 from ivr.accounts.breaker import PROBE_WITHIN, Breaker
+from ivr.deadline import Within
 
 T = TypeVar("T")
 
@@ -186,7 +187,7 @@ class Wire:
     async def healthy(self) -> bool:
         """Tell whether the service is there: it answers within 1.8 s, and with no 5xx."""
         try:
-            async with asyncio.timeout(PROBE_WITHIN):
+            with Within(PROBE_WITHIN):
                 return 0 < (await self._once("GET", "/healthz", {}, None)).status < 500
         except TimeoutError:
             return False
@@ -220,7 +221,7 @@ class Wire:
         headers = {} if call_id is None else {"Call-Id": call_id}
         reply = Reply(0, "timeout")
         try:
-            async with asyncio.timeout(self._deadline):
+            with Within(self._deadline):
                 for rest in reversed(range(tries)):
                     reply = await self._once(method, path, headers, body, kept=rest > 0)
                     if not (rest and reply.again):

@@ -13,6 +13,7 @@ from typing import Final
 
 from ivr.audit.chain import Chain, ChainKey
 from ivr.audit.chainfile import ChainFile
+from ivr.deadline import Within
 
 ENTRY_S: Final = 1.0
 """An entry that is not written by then counts as not written: what it was for does not happen."""
@@ -89,7 +90,7 @@ class AuditTrail:
         self._put(waiting)
         try:
             now = self._loop.time()
-            async with asyncio.timeout_at(min(now + self._entry_s, max(until, now + SHORTEST_S))):
+            with Within(min(self._entry_s, max(until - now, SHORTEST_S))):
                 await written
         except TimeoutError:
             self._stuck = True

@@ -1,6 +1,5 @@
 """Steps on Redis: how long anybody waits for one, and what is raised where it is not confirmed."""
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
+from ivr.deadline import Within
 from ivr.redis_line.server import Words
 
 Answer = TypeVar("Answer")
@@ -48,11 +48,7 @@ class Script:
 
     async def __call__(self, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> Any:
         """Run on the server, as a whole or not at all."""
-        command = self.command(keys, args)
-        try:
-            return await self._redis.execute_command(*command.words)
-        except NoScriptError:
-            return await self._redis.execute_command(*command.in_full())
+        return (await _all(self._redis, [self.command(keys, args)]))[0]
 
 
 class RedisLine:
@@ -74,7 +70,7 @@ class RedisLine:
         of another call.
         """
         try:
-            async with asyncio.timeout(self._deadline):
+            with Within(self._deadline):
                 return await step
         except TimeoutError:
             raise StoreAway(f"Redis did not answer within {self._deadline:g} s.") from None
@@ -88,14 +84,14 @@ class RedisLine:
         the others happen, and a cluster may run them in any order. Raises StoreAway where any of them is not confirmed;
         those before and after it may have happened.
         """
-        return await self.ask(self._all(commands))
+        return await self.ask(_all(self._redis, commands))
 
-    async def _all(self, commands: Sequence[Command]) -> list[Any]:
-        redis: Any = self._redis
-        answers: list[Any] = await redis.execute_all([command.words for command in commands])
-        for place, command in enumerate(commands):
-            if isinstance(answers[place], NoScriptError):
-                answers[place] = await redis.execute_command(*command.in_full())
-            if isinstance(answers[place], RedisError):
-                raise answers[place]
-        return answers
+
+async def _all(redis: Any, commands: Sequence[Command]) -> list[Any]:
+    answers: list[Any] = await redis.execute_all([command.words for command in commands])
+    for place, command in enumerate(commands):
+        if isinstance(answers[place], NoScriptError):
+            answers[place] = await redis.execute_command(*command.in_full())
+        if isinstance(answers[place], RedisError):
+            raise answers[place]
+    return answers

@@ -1,6 +1,5 @@
 """The carrier's routes: check who posts, read what happened, hand it to the hotline, and answer valid TwiML always."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -17,6 +16,7 @@ from ivr.channels.twilio.signature import holds
 from ivr.channels.twilio.strays import stray_pairs
 from ivr.channels.twilio.twiml import HANG_UP, write
 from ivr.crashes.quarantine import Quarantine
+from ivr.deadline import Within
 from ivr.hotline import Call, Hotline, Page
 from ivr.metrics import Metrics
 from ivr.pages import AnotherCall
@@ -75,7 +75,7 @@ async def _body(request: Request) -> bytes | None:
         return None
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        with Within(BODY_SECONDS):
             more = True
             while more:
                 message = await request.receive()
@@ -191,7 +191,20 @@ def _call(form: Form, sid: str) -> Call:
 
 
 def _twiml(document: bytes) -> Response:
-    return Response(document, media_type="text/xml")
+    return _Twiml(document)
+
+
+class _Twiml(Response):
+    """A response that is always of the same kind, without what Starlette looks up to find that out each time."""
+
+    def __init__(self, document: bytes) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = document
+        self.raw_headers = [(b"content-length", b"%d" % len(document)), _XML]
+
+
+_XML = (b"content-type", b"text/xml; charset=utf-8")
 
 
 def _sorry(hotline: Hotline, again: str | None = None) -> bytes:
