@@ -89,6 +89,8 @@ class ClusterWay(ShortWay):
 
     async def execute_all(self, commands: Sequence[Words]) -> list[Any]:
         """Send commands at once, each to its node, and give their answers in order, an error as its value."""
+        if len(commands) == 1:
+            return [await self._answer(commands[0])]
         return await _together([self._answer(words) for words in commands])
 
     async def _answer(self, words: Words) -> Any:

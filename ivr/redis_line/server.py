@@ -80,7 +80,8 @@ class Server:
 
     async def use(self, exchange: Exchange[Answer]) -> Answer:
         """Talk on a connection once one is free; raises what redis-py raises."""
-        async with self._places:
+        await self._places.acquire()
+        try:
             connection = self._idle.pop() if self._idle else self._pool.get_available_connection()
             era, began = self._era, _clock()
             try:
@@ -94,10 +95,18 @@ class Server:
                 if era != self._era:
                     await connection.disconnect(nowait=True)
                 self._idle.append(connection)
+        finally:
+            self._places.release()
 
     async def use_again(self, exchange: Exchange[Answer]) -> Answer:
         """Talk as `use` does, and once more where another connection may do better."""
-        return await again(lambda: self.use(exchange))
+        # As `again`, but for two calls less: every step on Redis comes by here.
+        try:
+            return await self.use(exchange)
+        except Exception as error:
+            if not elsewhere(error):
+                raise
+        return await self.use(exchange)
 
     async def leave(self) -> None:
         """Close the connections: the idle ones at once, those in use after their requests. They connect anew."""
@@ -149,8 +158,14 @@ class ShortWay(Redis):
 async def exchange_all(connection: Any, commands: Sequence[Words]) -> list[Any]:
     """Send and hear every answer, or close, as for a single command. A server that must not be written raises."""
     try:
-        await connection.send_packed_command(b"".join(map(_packed, commands)))
-        answers = [await _heard(connection) for _ in commands]
+        packed = _packed(commands[0]) if len(commands) == 1 else b"".join(map(_packed, commands))
+        await connection.send_packed_command(packed)
+        answers: list[Any] = []
+        for _ in commands:
+            try:
+                answers.append(await connection.read_response())
+            except ResponseError as error:  # the answer to this one command: those to the others follow it
+                answers.append(error)
     except BaseException:
         await connection.disconnect(nowait=True)
         raise
@@ -158,13 +173,6 @@ async def exchange_all(connection: Any, commands: Sequence[Words]) -> list[Any]:
         if isinstance(answer, ResponseError) and elsewhere(answer):
             raise answer
     return answers
-
-
-async def _heard(connection: Any) -> Any:
-    try:
-        return await connection.read_response()
-    except ResponseError as error:  # the answer to this one command: those to the others follow it
-        return error
 
 
 def _packed(args: Words) -> bytes:
