@@ -5,8 +5,9 @@ import contextlib
 import logging
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -87,7 +88,7 @@ class HotlineApp(FastAPI):
 
 def wall_clock() -> int:
     """Give milliseconds since 1970."""
-    return round(datetime.now(UTC).timestamp() * 1000)
+    return time.time_ns() // 1_000_000
 
 
 def load_library(settings: Settings) -> Library:

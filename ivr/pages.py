@@ -81,7 +81,10 @@ class Pages:
 
     def opened(self, kinds: tuple[str, ...], call: Call, token: str) -> Position | None:
         """Open a token of this call and of one of the kinds; None for anything else."""
-        return next((found for kind in kinds if (found := self._seals.open_token(kind, call.sid, token))), None)
+        for kind in kinds:
+            if found := self._seals.open_token(kind, call.sid, token):
+                return found
+        return None
 
     def _go_to(self, kind: str, call: Call, position: Position, say: tuple[Utterance, ...]) -> bytes:
         return self._write(Page(Turn(say, Wait()), self._seals.seal_token(kind, call.sid, position), kind))

@@ -55,13 +55,12 @@ def read_pairs(body: bytes) -> Pairs:
 
     Not by ``parse_qsl``: given bytes, it refuses every value beyond ASCII on some versions of Python.
     """
-    pairs = []
-    for field in body.replace(b"+", b" ").split(b"&"):
-        if field:
-            name, _, value = field.partition(b"=")
-            # Most fields hold nothing that is escaped.
-            pairs.append((unquote_to_bytes(name), unquote_to_bytes(value)) if b"%" in field else (name, value))
-    return pairs
+    fields = [field.partition(b"=") for field in body.replace(b"+", b" ").split(b"&") if field]
+    # Most fields hold nothing that is escaped.
+    return [
+        (unquote_to_bytes(name), unquote_to_bytes(value)) if b"%" in value or b"%" in name else (name, value)
+        for name, _, value in fields
+    ]
 
 
 def read_form(pairs: Pairs, *, is_form: bool = True) -> Form:
