@@ -1,10 +1,12 @@
 """The whole service under test: the application on a real Valkey, a scripted account service, a strict carrier."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fastapi import FastAPI
 from scripted_accounts import ScriptedAccounts
 from served import Served
 
@@ -12,6 +14,7 @@ from ivr.accounts.breaker import Breaker
 from ivr.app import create_app, wall_clock
 from ivr.carrier.carrier import Carrier
 from ivr.hotline import Deadlines
+from ivr.library import Library
 from ivr.settings import DEMO_ACCOUNT_SID, Settings
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
@@ -43,6 +46,21 @@ class UnderTest:
     clock: Clock = field(default_factory=Clock)
     breakers: list[Breaker] = field(default_factory=list)
     crashes: Path | None = None
+    served: list[Served] = field(default_factory=list)
+    make: Callable[[], FastAPI] | None = None
+
+    def worker_dies(self, place: int) -> None:
+        """Let a worker die as if killed: what it works on is never finished, and another one takes its place."""
+        assert self.make is not None
+        self.served[place].run(_drops_its_work())
+        self.served[place].__exit__(None, None, None)
+        self.served[place] = Served(self.make(), port=int(self.urls[place].rpartition(":")[2])).__enter__()
+        self.breakers[place] = breaker_of(self.served[place])
+
+    def new_calls_begin_with(self, library: Library) -> None:
+        """Let every worker serve another version of flows and prompts from now on."""
+        for one in self.served:
+            one.run(one.app.state.hotline.stepping.versions.serve(library))
 
     def carrier(self, *, strict: bool = True, agent: str = "answered", fallback: bool = True) -> Carrier:
         """Give a carrier that signs for this service and asks its workers in turn."""
@@ -55,6 +73,18 @@ class UnderTest:
             agent_answers=agent,  # type: ignore[arg-type]
             fallback=fallback,
         )
+
+
+def breaker_of(served: Served) -> Breaker:
+    """Give the breaker before the account service of a worker."""
+    breaker: Breaker = served.app.state.hotline.stepping.desk.accounts.breaker
+    return breaker
+
+
+async def _drops_its_work() -> None:
+    for task in asyncio.all_tasks():
+        if getattr(task.get_coro(), "__qualname__", "") == "Hotline._work":
+            task.cancel()
 
 
 @contextmanager
@@ -93,11 +123,15 @@ def serving(
             | {"operator_token": OPERATOR_TOKEN}
         )
         patient = (deadlines or Deadlines())._replace(store=patience)
-        served = [Served(create_app(settings, now=clock, deadlines=patient)) for _ in range(workers)]
+
+        def make() -> FastAPI:
+            return create_app(settings, now=clock, deadlines=patient)
+
+        served = [Served(make()) for _ in range(workers)]
         for one in served:
             one.__enter__()
         try:
-            breakers = [one.app.state.hotline.stepping.desk.accounts.breaker for one in served]
+            breakers = [breaker_of(one) for one in served]
 
             def forgiven() -> None:
                 for breaker in breakers:
@@ -105,7 +139,9 @@ def serving(
 
             accounts.on_script = forgiven
             urls = [one.url for one in served]
-            yield UnderTest(urls, settings.public_url, redis_url, accounts, clock, breakers, crashes)
+            yield UnderTest(
+                urls, settings.public_url, redis_url, accounts, clock, breakers, crashes, served=served, make=make
+            )
         finally:
             for one in served:
                 one.__exit__(None, None, None)

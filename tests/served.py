@@ -5,11 +5,13 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import uvicorn
+
+T = TypeVar("T")
 
 
 class Served:
@@ -21,11 +23,14 @@ class Served:
         self._socket.bind(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.app = app
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        config = uvicorn.Config(self.app, log_config=None, access_log=False, lifespan="on", timeout_keep_alive=75)
+        config = uvicorn.Config(
+            self._answer, interface="asgi3", log_config=None, access_log=False, lifespan="on", timeout_keep_alive=75
+        )
         self._server = server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: server.run([self._socket]), daemon=True)
         self._thread.start()
@@ -35,6 +40,15 @@ class Served:
                 raise RuntimeError("The application under test did not start.")
             time.sleep(0.005)
         return self
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        self.loop = asyncio.get_running_loop()
+        await self.app(scope, receive, send)
+
+    def run(self, doing: Coroutine[Any, Any, T]) -> T:
+        """Run something on the event loop of the application."""
+        assert self.loop is not None
+        return asyncio.run_coroutine_threadsafe(doing, self.loop).result(30)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -29,6 +29,7 @@ from ivr.carrier.carrier import Carrier
 from ivr.carrier.verbs import Gather
 from ivr.counters import Counters
 from ivr.hotline import Deadlines
+from ivr.library import Library, build, default_dirs, load
 from ivr.redis_line import connect
 from ivr.settings import DEMO_ACCOUNT_SID
 from ivr.store import CallStore, Ended, Kept
@@ -179,9 +180,17 @@ async def _carrier(hotline: UnderTest) -> Carrier:
     )
 
 
+def versions() -> list[Library]:
+    """Give flows and prompts as they are, and another version that says the same."""
+    now = load(*default_dirs())
+    revised = now.sources["prompts/zh.yaml"] + b"# revised\n"
+    return [now, build({**now.sources, "prompts/zh.yaml": revised})]
+
+
 ONE_KEY = [*"1111123589*#0", "-"]
 SIX = [ANN.pin, ANN.pin, BOB.pin, "975318", "123456", "#", "-", "*", "12#"]
 NUMBERS = [ANN.keyed, ANN.keyed, BOB.keyed, "11010519850312", "12345678#", "#", "-", "*"]
+VERSIONS = versions()
 DIALS = ["completed", "busy", "no-answer"]
 
 chances = st.integers(0, 13)
@@ -203,6 +212,8 @@ class WholeCalls(RuleBasedStateMachine):
         self.proved: dict[Member, int] = {}
         self.last_at = 0
         self.turn = -1
+        self.version = ""
+        self.serving = VERSIONS[0]
         self.may_ask = 0
         self.calm = True
         self.whole = True
@@ -223,6 +234,7 @@ class WholeCalls(RuleBasedStateMachine):
         world.hotline.clock.ahead_ms = 0
         world.run(world.before_redis.becomes("none"))
         world.run(emptied(world.redis))
+        self.every_worker_serves(VERSIONS[0])
         self.whole = True
         self.rings()
 
@@ -232,7 +244,7 @@ class WholeCalls(RuleBasedStateMachine):
         self.legitimate.clear()
         self.keyed_numbers.clear()
         self.proved.clear()
-        self.turn, self.may_ask = -1, 0
+        self.turn, self.may_ask, self.version = -1, 0, ""
         self.calm = self.world.before_redis.fault == "none"
         self.last_at = self.now()
         self.takes(self.sends("/twilio/voice", {}))
@@ -383,6 +395,7 @@ class WholeCalls(RuleBasedStateMachine):
         token = token_at(self.caller.sid, self.here.token, **changes)  # type: ignore[arg-type]
         self.proved.clear()
         self.keyed_numbers.clear()
+        self.version = ""
         self.posts.append((f"/twilio/turn/{token}", {"Digits": "9"}))
         self.takes(self.sends(*self.posts[-1]))
 
@@ -420,6 +433,26 @@ class WholeCalls(RuleBasedStateMachine):
             )
             self.world.run(claim)
 
+    @rule(place=st.integers(0, 1), chance=chances)
+    def a_worker_dies_amid_a_webhook(self, place: int, chance: int) -> None:
+        """Whatever has become of it, the carrier sends the webhook again, to a worker that lives."""
+        if TIMES == 1 and chance > 2:
+            return  # to start a worker takes as long as many calls
+        url, fields = self.next_webhook(chance)
+        first = asyncio.run_coroutine_threadsafe(self._answered(url, fields), self.world.loop)
+        self.world.hotline.worker_dies(place)
+        self.every_worker_serves(self.serving)
+        with suppress(httpx2.HTTPError):
+            first.result(30)
+        self.takes(self.sends(url, fields))
+
+    @rule(version=st.sampled_from(VERSIONS))
+    def every_worker_serves(self, version: Library) -> None:
+        """Let new calls begin with a version of the flows; calls under way stay on theirs."""
+        for known in (*VERSIONS, version):
+            self.world.hotline.new_calls_begin_with(known)
+        self.serving = version
+
     # --- what holds ---
 
     def kept(self) -> Kept | None:
@@ -430,6 +463,8 @@ class WholeCalls(RuleBasedStateMachine):
     def turns_only_go_forward_and_attempts_are_limited(self) -> None:
         kept = self.kept()
         if kept is not None:
+            assert self.version in ("", kept.session.version) or not self.calm, "a call under way is on other flows"
+            self.version = kept.session.version
             assert kept.turn >= self.turn
             assert kept.failed <= 3
             self.turn = kept.turn
