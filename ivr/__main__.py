@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
+from ivr.commands.agent_options import agents
 from ivr.commands.audit_options import audit, database
 from ivr.commands.callback_options import callbacks, surveys
 from ivr.settings import SettingsError
@@ -31,6 +32,7 @@ counters = typer.Typer(help="The counters that keep passwords from being tried o
 account = typer.Typer(help="The account service: check your own, or start the reference one.", rich_markup_mode=None)
 app.add_typer(counters, name="counters")
 app.add_typer(account, name="account")
+app.add_typer(agents, name="agents")
 app.add_typer(audit, name="audit")
 app.add_typer(callbacks, name="callbacks")
 app.add_typer(database, name="database")

@@ -50,7 +50,7 @@ from ivr.versions.shelf import Shelf
 from ivr.walk import china_day
 from ivr.web import is_page
 from ivr.web.later import Built, Later
-from ivr.web.parts import Parts
+from ivr.web.parts import PATIENCE_S, Parts
 
 DAYS_AHEAD = 60
 """For so many days it must be known who is on duty; an announcement of the State Council comes about as early."""
@@ -60,8 +60,8 @@ DRAIN_SECONDS = 12.0
 
 AUDIT_STOPS_SECONDS = 2.0
 
-PAGES_PATIENCE, PAGES_CONNECTIONS = 1.0, 8
-"""Pages have a line to Redis of their own: seconds that a step may take there, and how many go on at once."""
+PAGES_CONNECTIONS = 8
+"""Pages have a line to Redis of their own."""
 
 log = logging.getLogger("ivr.serve")
 
@@ -258,7 +258,7 @@ def create_app(
 
 
 def _pages_redis(settings: Settings) -> Redis:
-    return connect(settings.redis_url, patience=PAGES_PATIENCE, connections=PAGES_CONNECTIONS)
+    return connect(settings.redis_url, patience=PATIENCE_S, connections=PAGES_CONNECTIONS)
 
 
 def _site(parts: Parts) -> Built:

@@ -80,6 +80,10 @@ class DataFolder:
         """Return the sealing key as base64 of 32 bytes, the same at every start."""
         return self._once("secret_key", lambda: b64encode(secrets.token_bytes(32)).decode())
 
+    def agents_password(self) -> str:
+        """Return the password of the demo's sample agents, the same at every start."""
+        return self._once("agents_password", lambda: secrets.token_hex(5))
+
     def kept(self, name: str) -> str | None:
         """Return a secret that was made before, or None."""
         try:

@@ -1,9 +1,14 @@
 """What the parent of the workers looks after in the hotline's database: the audit trail's heads, and callbacks."""
 
+import time
 from typing import Protocol
 
 from ivr.agents.handing_over import HandingOver
+from ivr.agents.samples import add_samples, has_samples
 from ivr.audit.keeping import AuditKeeping
+from ivr.database.opening import opened
+from ivr.database.upgrading import upgrade
+from ivr.datafolder import DataFolder
 from ivr.redis_line import connect
 from ivr.seals import Seals
 from ivr.settings import Settings
@@ -17,6 +22,18 @@ class Keeper(Protocol):
 
     async def stop(self) -> None:
         """Look after it for the last time, and let go of what that needs."""
+
+
+async def prepare(settings: Settings) -> None:
+    """Bring the tables up to date, and add the sample agents of a demo.
+
+    Raises `SettingsError` where the database cannot be opened.
+    """
+    await upgrade(settings.database_url)
+    if has_samples(settings):
+        password = DataFolder(settings.data_dir).agents_password()
+        async with opened(settings.database_url) as engine:
+            await add_samples(engine, password, round(time.time() * 1000))
 
 
 def keepers_of(settings: Settings) -> list[Keeper]:

@@ -90,7 +90,7 @@ class Service:
 
         Raises `StartFailed`, `EmbeddedFailed`, or `SettingsError` for a database that cannot be opened.
         """
-        await upgrade_database(self.settings)
+        await prepare_database(self.settings)
         if self._account_socket is not None:
             self._start_account(self._account_socket)
         if self._stands_by and WORKS_HERE:
@@ -289,12 +289,12 @@ def check_redis_url(settings: Settings) -> None:
         raise SettingsError(str(error)) from None
 
 
-async def upgrade_database(settings: Settings) -> None:
+async def prepare_database(settings: Settings) -> None:
     """Bring the hotline's own tables up to date. Raises `SettingsError` where the database cannot be opened."""
     # Read only where it is needed, like all that imports the database: `ivr --help` has no use for it.
-    from ivr.database.upgrading import upgrade
+    from ivr.keepers import prepare
 
-    await upgrade(settings.database_url)
+    await prepare(settings)
 
 
 def keepers(settings: Settings) -> "list[Keeper]":

@@ -116,6 +116,11 @@ class Settings(BaseSettings):
         token_is_set = bool(self.auth_tokens) and "twilio_auth_token" not in self.stand_ins
         return token_is_set and bool(self.public_url) and not urls.is_loopback(self.public_url)
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether browsers must not send what opens a page without encryption."""
+        return self.production or self.public_url.startswith("https:")
+
     @classmethod
     def read(cls, env_file: Path | None = Path(".env")) -> Self:
         """Read the environment, then ``env_file``. Raises `SettingsError`, with a sentence for each wrong value."""

@@ -19,6 +19,8 @@ from ivr.settings import DEMO_ACCOUNT_SID, Settings
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 SECRET_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+AT_HOME = "http://localhost:8000"
+"""A public URL with which a service is not in production: browsers may come without encryption."""
 OPERATOR_TOKEN = "fedcba9876543210fedcba9876543210"
 OPERATOR = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
 """The header that opens what is for operators alone."""
@@ -99,11 +101,13 @@ def serving(
     accounts: ScriptedAccounts | None = None,
     accounts_through: Callable[[str], str] = lambda url: url,
     crashes: Path | None = None,
+    **settings_of: str,
 ) -> Iterator[UnderTest]:
     """Serve the application, as so many workers, on a Redis whose counters are confirmed already.
 
     `patience` with Redis is longer than in service, since a busy machine is no fault; tests of faults shorten it.
-    `accounts_through` gives the address under which the hotline finds the account service, such as that of a proxy.
+    `accounts_through` gives the address under which the hotline finds the account service, such as that of a proxy;
+    further settings go by their names.
     """
     accounts = accounts or ScriptedAccounts()
     clock = Clock()
@@ -120,7 +124,7 @@ def serving(
         settings = Settings.model_validate(
             settings.model_dump()
             | {"twilio_auth_token": AUTH_TOKEN, "secret_key": SECRET_KEY, "account_token": "a-token-of-the-tests"}
-            | {"operator_token": OPERATOR_TOKEN}
+            | {"operator_token": OPERATOR_TOKEN, **settings_of}
         )
         patient = (deadlines or Deadlines())._replace(store=patience)
 

@@ -122,6 +122,8 @@ def welcome(service: Service) -> None:
             console.print(f"[bold yellow]For now:[/] {escape(sentence)}")
         if "account_url" in settings.stand_ins:
             console.print(_members())
+        if agents := _agents(settings):
+            console.print(agents)
         if "twilio_auth_token" in settings.stand_ins:
             console.print(
                 f"Call it from another terminal: [bold]{example()}[/]\nOr key for yourself: [bold]ivr call[/]"
@@ -147,6 +149,20 @@ def _members() -> Table:
     table.add_column("who")
     for member in SAMPLE_MEMBERS:
         table.add_row(member.id_number, member.card_number or "", member.pin, member.story)
+    return table
+
+
+def _agents(settings: Settings) -> Table | None:
+    from ivr.agents.samples import SAMPLE_AGENTS, has_samples  # brings the database, which workers do without
+
+    if not has_samples(settings):
+        return None
+    password = DataFolder(settings.data_dir).agents_password()
+    table = Table(title=f"Sample agents, for {settings.public_url}/console", title_justify="left", box=SIMPLE_HEAD)
+    for heading in ("name", "password", "who"):
+        table.add_column(heading, no_wrap=True)
+    for sample in SAMPLE_AGENTS:
+        table.add_row(sample.name, password, sample.story)
     return table
 
 

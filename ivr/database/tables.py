@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration: a database that is there is used as it is."""
 
 VERSION_TABLE = "hotline_version"
@@ -62,5 +62,38 @@ SURVEYS = Table(
     Column("asked", String(40), nullable=False),
     Column("score", String(16), nullable=False),
     Column("at", BigInteger, nullable=False, index=True),
+    Column("handled_at", BigInteger, nullable=True),
+    Column("handled_by", String(32), nullable=True),
 )
-"""What callers thought of the human they spoke with, once for each call."""
+"""What callers thought of the human they spoke with, once for each call, and who has looked into it."""
+
+AGENTS = Table(
+    "agents",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(32), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),
+    Column("groups", String(1000), nullable=False),
+    Column("phone", String(80), nullable=False),
+    Column("password", String(200), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger, nullable=True),
+    Column("sample", Boolean, nullable=False),
+)
+"""Who may sign in to the console: `groups` are ``hotline/group`` with blanks between, `password` is an Argon2 hash."""
+
+NOTES = Table(
+    "notes",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("call", String(34), nullable=False, index=True),
+    Column("hotline", String(40), nullable=False),
+    Column("group", String(40), nullable=False),
+    Column("agent", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("path", String(200), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""What agents noted after they spoke with a caller: `path` are the services chosen, `sealed` has the words."""

@@ -1,7 +1,7 @@
 """What a worker hands to its pages."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -9,6 +9,9 @@ from ivr.audit.trail import AuditTrail
 from ivr.seals import Seals
 from ivr.settings import Settings
 from ivr.versions.live import LiveVersions
+
+PATIENCE_S: Final = 1.0
+"""Seconds that a step on Redis may take for a page: nobody's call waits for it."""
 
 
 class Parts(NamedTuple):

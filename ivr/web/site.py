@@ -1,6 +1,8 @@
 """All pages of the service as one application."""
 
-from collections.abc import Sequence
+import logging
+import time
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -9,25 +11,62 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from ivr.web.parts import Parts
+from ivr.audit.trail import AuditAwayError
+from ivr.database.line import DatabaseAwayError, DatabaseLine
+from ivr.redis_line import StoreAway
+from ivr.web.console import Console
+from ivr.web.guard import Guard
+from ivr.web.lockout import Lockout
+from ivr.web.login import LogIn
+from ivr.web.parts import PATIENCE_S, Parts
+from ivr.web.sessions import Sessions
 from ivr.web.statics import Statics
 from ivr.web.writing import Pages, Place
+
+PLACES: Final = (Place("/console", "坐席台", "agent"),)
+"""Where people can go, in this order."""
+
+_SENTENCES: Final = {
+    400: "这个请求无法处理。",
+    403: "这里不能进。",
+    404: "这个地址没有页面。",
+    405: "这个地址不能这样打开。",
+    413: "填写的内容太长。",
+}
+_AWAY: Final[dict[type[Exception], str]] = {
+    StoreAway: "Redis 没有应答，现在看不到排队的人，也不能登录。请稍候再试。",
+    DatabaseAwayError: "数据库没有应答，刚才的操作可能没有完成。请稍候再试。",
+    AuditAwayError: "审计记录写不进去，所以不能显示来电人的资料。请通知运维人员。",
+}
+
+log = logging.getLogger(__name__)
 
 
 class Site:
     """The pages: an application for whatever `is_page` says leads to one."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+        self._redis = parts.redis
+        self._database = DatabaseLine(parts.settings.database_url)
         statics = Statics()
-        places: Sequence[Place] = ()
-        self._pages = Pages(statics, places)
+        self._pages = pages = Pages(statics, PLACES)
+        sessions = Sessions(parts.redis, parts.seals, parts.now, deadline=PATIENCE_S)
+        guard = Guard(sessions, self._database, time.monotonic, secure=parts.settings.encrypted)
+        lockout = Lockout(parts.redis, parts.seals, deadline=PATIENCE_S)
+        samples = not parts.settings.production
+        self._log_in = LogIn(guard, lockout, pages, parts.seals, parts.trail, samples=samples)
         self._app = Starlette(
             routes=[
                 Route("/", self._start, methods=["GET"]),
                 Route("/static/{digest}/{name:path}", statics.answer, methods=["GET"]),
+                *self._log_in.routes(),
+                *Console(guard, pages).routes(),
             ],
-            exception_handlers={HTTPException: self._refused, Exception: self._failed},
+            exception_handlers={
+                HTTPException: self._refused,
+                **dict.fromkeys(_AWAY, self._away),
+                Exception: self._failed,
+            },
         )
         self._app.router.redirect_slashes = False
 
@@ -37,15 +76,22 @@ class Site:
 
     async def stop(self) -> None:
         """Let go of everything."""
-        await self._parts.redis.aclose()
+        self._log_in.stop()
+        await self._database.stop()
+        await self._redis.aclose()
 
     async def _start(self, request: Request) -> Response:
         return self._pages.page(request, "start.html")
 
     async def _refused(self, request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 400
-        said = {404: "这个地址没有页面。", 405: "这个地址不能这样打开。"}.get(status, "这个请求无法处理。")
+        status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (400, "")
+        # What we say ourselves is Chinese; the rest are the English names of the statuses.
+        said = detail if detail and not detail.isascii() else _SENTENCES.get(status, _SENTENCES[400])
         return self._pages.sentence(request, "打不开", said, status=status)
+
+    async def _away(self, request: Request, error: Exception) -> Response:
+        log.warning("A page could not be shown: %s", error)
+        return self._pages.sentence(request, "现在不行", _AWAY[type(error)], status=503)
 
     async def _failed(self, request: Request, _: Exception) -> Response:
         return self._pages.sentence(request, "出错了", "页面出错了，已经记下。请再试一次。", status=500)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from browsers import browsing
-from hotline_under_test import UnderTest, serving
+from hotline_under_test import AT_HOME, UnderTest, serving
 from playwright.async_api import Browser
 
 HERE = Path(__file__).parent
@@ -29,5 +29,5 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture(scope="module")
 def hotline(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
     """Serve the hotline, as two workers."""
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2) as served:
+    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, public_url=AT_HOME) as served:
         yield served

@@ -8,12 +8,13 @@ from playwright.async_api import Browser
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_the_start_page_is_fit_for_everybody(
-    browser: Browser, hotline: UnderTest, screen: dict[str, int], colours: str
+@pytest.mark.parametrize(("path", "title"), [("/", "首页"), ("/log-in", "登录")])
+async def test_what_everybody_sees_is_fit_for_everybody(
+    browser: Browser, hotline: UnderTest, path: str, title: str, screen: dict[str, int], colours: str
 ) -> None:
     async with visiting(browser, hotline.urls[0], viewport=screen, color_scheme=colours) as page:
-        await page.goto("/")
-        assert await page.title() == "首页 · 12333"
+        await page.goto(path)
+        assert await page.title() == f"{title} · 12333"
         await accessible(page)
         await fits(page)
 
