@@ -34,7 +34,7 @@ class Served:
         self._server = server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: server.run([self._socket]), daemon=True)
         self._thread.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30  # a busy machine is no fault
         while not server.started:
             if time.monotonic() > deadline or not self._thread.is_alive():
                 raise RuntimeError("The application under test did not start.")
