@@ -129,7 +129,9 @@ def draw(
     flow: Annotated[
         str | None, typer.Option(help="The only flow to draw; without it all of them.", metavar="FLOW")
     ] = None,
-    format_: Annotated[Literal["mermaid"], typer.Option("--format", help="mermaid.", metavar="FORMAT")] = "mermaid",
+    form: Annotated[
+        Literal["mermaid", "svg", "dot"], typer.Option("--format", help="mermaid, svg or dot.", metavar="FORMAT")
+    ] = "mermaid",
 ) -> int:
     """Draw the flows as a chart: nodes, keys and outcomes.
 
@@ -137,7 +139,7 @@ def draw(
     """
     from ivr.commands import drawing
 
-    return drawing.draw_flows(flow, format_)
+    return drawing.draw_flows(flow, form)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The chart of the flows: every way of every flow is in it, nothing else is, and nothing in it breaks Mermaid."""
+"""The charts of the flows: every way of every flow is in them, nothing else is, and nothing in them breaks a form."""
 
 import re
 from pathlib import Path
@@ -6,8 +6,12 @@ from typing import Any, Final
 
 import pytest
 
-from ivr import draw
 from ivr.__main__ import run
+from ivr.drawing.chart import chart as drawn_of
+from ivr.drawing.chart import hotline_at
+from ivr.drawing.dot import dot
+from ivr.drawing.mermaid import mermaid
+from ivr.drawing.svg import svg
 from ivr.flow import CallNode, MenuNode
 from ivr.library import Library, build, default_dirs, load
 from ivr.lint.plan import targets
@@ -68,6 +72,10 @@ def library() -> Library:
     return load(*default_dirs())
 
 
+def mermaid_of(library: Library, only: str | None = None) -> str:
+    return mermaid(drawn_of(library, only))
+
+
 def read(chart: str) -> tuple[list[str], list[tuple[str, str, str, str]]]:
     """Read boxes and arrows back from a chart; every line has to be one of the forms that Mermaid's grammar has."""
     boxes, arrows = [], []
@@ -120,8 +128,8 @@ def ways(library: Library, *flows: str) -> set[tuple[str, str, str, str]]:
 @pytest.mark.parametrize("made_of", [None, SOURCES])
 def test_every_way_of_every_flow_is_drawn_and_no_other(library: Library, made_of: dict[str, bytes] | None) -> None:
     drawn = library if made_of is None else build(made_of)
-    boxes, arrows = read(draw.mermaid(drawn))
-    entries = {(draw.hotline_at(name), "-->", "", f"at.{hotline.flow}.START")
+    boxes, arrows = read(mermaid_of(drawn))
+    entries = {(hotline_at(name), "-->", "", f"at.{hotline.flow}.START")
                for name, hotline in drawn.hotlines.hotlines.items()}  # fmt: skip
     assert len(arrows) == len(set(arrows))
     assert set(arrows) == ways(drawn) | entries
@@ -133,15 +141,15 @@ def test_every_way_of_every_flow_is_drawn_and_no_other(library: Library, made_of
 
 @pytest.mark.parametrize("name", ["main", "balance", "identify", "agent", "unavailable"])
 def test_one_flow_is_drawn_with_the_flows_that_it_calls_by_name(library: Library, name: str) -> None:
-    boxes, arrows = read(draw.mermaid(library, name))
+    boxes, arrows = read(mermaid_of(library, name))
     assert set(arrows) == ways(library, name)
     called = {node.flow for node in library.flows[name].nodes.values() if isinstance(node, CallNode)}
     assert {box for box in boxes if not box.startswith(f"at.{name}.")} == {f"at.{flow}.START" for flow in called}
 
 
 def test_the_chart_is_in_the_order_of_calls_and_files(library: Library) -> None:
-    chart = draw.mermaid(library)
-    assert chart == draw.mermaid(build(dict(sorted(library.sources.items(), reverse=True))))
+    chart = mermaid_of(library)
+    assert chart == mermaid_of(build(dict(sorted(library.sources.items(), reverse=True))))
     flows = re.findall(r'subgraph at\.\w+ \["(\w+)"\]', chart)
     assert flows[0] == "main"
     assert sorted(flows) == sorted(library.flows)
@@ -152,7 +160,7 @@ def test_the_chart_is_in_the_order_of_calls_and_files(library: Library) -> None:
 
 
 def test_texts_are_escaped_and_missing_targets_are_drawn_as_missing() -> None:
-    chart = draw.mermaid(build(SOURCES))
+    chart = mermaid_of(build(SOURCES))
     shown = re.findall(r'at\.HOTLINE\.\w+\["(.*)"\]', chart)
     assert [plain(text).split("<br/>", 1) for text in shown] == [
         ["hotline graph", "热线<br/>12393"],
@@ -192,8 +200,11 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_command_draws_the_flows_of_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
     expected: list[tuple[list[str], str | None]] = [([], None), (["--flow", "graph"], "graph")]
     for options, only in expected:
-        assert run(["draw", "--format", "mermaid", *options]) == 0
-        assert capsys.readouterr().out == draw.mermaid(build(SOURCES), only)
+        for form, write in (("mermaid", mermaid), ("dot", dot), ("svg", svg)):
+            assert run(["draw", "--format", form, *options]) == 0
+            assert capsys.readouterr().out == write(drawn_of(build(SOURCES), only))
+    assert run(["draw"]) == 0
+    assert capsys.readouterr().out == mermaid_of(build(SOURCES))
 
 
 def test_the_command_says_what_is_wrong(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:

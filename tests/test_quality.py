@@ -19,7 +19,7 @@ FLOORS = [
     "policyfacts prompts redis_line refusal_times store surveys yamlfile yamlslips",
     "agents attempts balance_and_years codes emergency engine entries going_on identity inquiry library lookups "
     "newpassword parts policy records texting walk",
-    "audit crashes dialling draw hotline lint pages shedding public_mode schemas stepping versions works",
+    "audit crashes dialling drawing hotline lint pages shedding public_mode schemas stepping versions works",
     "carrier channels",
     "app commands connections crew door keepers mould serve supervisor web worker __main__",
 ]

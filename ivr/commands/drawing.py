@@ -4,14 +4,21 @@ from typing import Literal
 
 from typer import echo
 
-from ivr import draw
 from ivr.commands.serving import read_settings
+from ivr.drawing.chart import chart
+from ivr.drawing.dot import dot
+from ivr.drawing.mermaid import mermaid
+from ivr.drawing.svg import svg
 from ivr.library import LibraryError, default_dirs, load
 from ivr.problems import did_you_mean, listed
 from ivr.settings import SettingsError
 
+Form = Literal["mermaid", "svg", "dot"]
 
-def draw_flows(only: str | None, form: Literal["mermaid"]) -> int:
+_WRITERS = {"mermaid": mermaid, "svg": svg, "dot": dot}
+
+
+def draw_flows(only: str | None, form: Form) -> int:
     """Print the chart of all flows, or of one; return the exit status."""
     settings = read_settings()
     own_flows, own_prompts = default_dirs()
@@ -23,7 +30,5 @@ def draw_flows(only: str | None, form: Literal["mermaid"]) -> int:
     if only is not None and only not in library.flows:
         near = did_you_mean(only, library.flows)
         raise SettingsError(f"--flow {only}: expected one of {listed(sorted(library.flows))}.{near}")
-    match form:
-        case "mermaid":
-            echo(draw.mermaid(library, only), nl=False)
+    echo(_WRITERS[form](chart(library, only)), nl=False)
     return 0

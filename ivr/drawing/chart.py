@@ -1,8 +1,9 @@
-"""Draw the flows as a Mermaid chart: nodes, keys and outcomes, always in the order in which the files have them."""
+"""What a chart of the flows has in it: nodes, keys and outcomes, always in the order in which the files have them."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from ivr.call import Edge
 from ivr.flow import (
     AGAIN,
     CallNode,
@@ -20,33 +21,23 @@ from ivr.flow import (
 )
 from ivr.library import Library
 
-_SHAPES: Final = {
-    "say": ("(", ")"),
-    "menu": ("{{", "}}"),
-    "collect": ("[/", "/]"),
-    "lookup": ("{", "}"),
-    "call": ("[[", "]]"),
-    "return": ("([", "])"),
-    "transfer": ("[\\", "/]"),
-    "record": (">", "]"),
-    "hangup": ("((", "))"),
-}
-"""The brackets that give a node its form, by its kind."""
-
-_START: Final = (">", "]")
-_HOTLINE: Final = ("[", "]")
+START, MENUS, AGAIN_HERE, MISSING, HOTLINE, ELSEWHERE = "start", "menus", "again", "missing", "hotline", "elsewhere"
+"""The kinds of places that are no nodes: where a flow begins, from where its keys lead in every menu, where one hears
+again what was heard, a name that leads nowhere, a hotline, and a flow that is not drawn itself."""
 
 
 class Arrow(NamedTuple):
     """A way from one place of the chart to another; ``label`` is the key or the outcome, empty where there is none.
 
-    Places are ids of the chart, see `place`. ``into`` marks the way from a call into the flow that it enters.
+    Places are ids of the chart, see `place`. ``into`` marks the way from a call into the flow that it enters. ``edge``
+    is what a call that goes this way is counted as.
     """
 
     source: str
     label: str
     target: str
     into: bool = False
+    edge: Edge | None = None
 
 
 def place(*names: str) -> str:
@@ -73,31 +64,62 @@ def hotline_at(name: str) -> str:
 
 
 class Box(NamedTuple):
-    """A place with its form and the lines of text in it."""
+    """A place with what it is (the kind of its node, or one of those above) and the lines of text in it."""
 
     place: str
-    brackets: tuple[str, str]
+    kind: str
     lines: tuple[str, ...]
 
 
-def mermaid(library: Library, only: str | None = None) -> str:
-    """Give the chart of all flows, or of one flow and the flows that it calls by name.
+class Cluster(NamedTuple):
+    """A flow with its places, as they lie in its file."""
+
+    flow: str
+    boxes: tuple[Box, ...]
+
+
+class Bundle(NamedTuple):
+    """All arrows that lead from one place to the same other one; where there is little room they are one line."""
+
+    source: str
+    target: str
+    into: bool
+    labels: tuple[str, ...]
+    edges: tuple[Edge, ...]
+
+
+class Chart(NamedTuple):
+    """All that is drawn. ``strangers`` are places outside the flows drawn."""
+
+    hotlines: tuple[Box, ...]
+    clusters: tuple[Cluster, ...]
+    strangers: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """The arrows, those between the same two places together."""
+        found: dict[tuple[str, str, bool], list[Arrow]] = {}
+        for arrow in self.arrows:
+            found.setdefault((arrow.source, arrow.target, arrow.into), []).append(arrow)
+        return tuple(
+            Bundle(*key, tuple(one.label for one in some if one.label), tuple(one.edge for one in some if one.edge))
+            for key, some in found.items()
+        )
+
+
+def chart(library: Library, only: str | None = None) -> Chart:
+    """Read the chart of all flows, or of one flow and the flows that it calls by name.
 
     Raises:
         KeyError: there is no flow of that name.
     """
     flows = [library.flows[name] for name in (_order(library) if only is None else [only])]
-    hotlines = list(_hotlines(library)) if only is None else []
-    drawn = list(arrows(library, only))
-    known = {box.place for box in hotlines} | {box.place for flow in flows for box in _boxes(flow)}
-    lines = ["flowchart TD", *(f"    {_shaped(box)}" for box in hotlines)]
-    for flow in flows:
-        lines += [f'    subgraph {place(flow.flow)} ["{_escaped(flow.flow)}"]']
-        lines += [f"        {_shaped(box)}" for box in _boxes(flow)]
-        lines += ["    end"]
-    lines += [f"    {_shaped(box)}" for box in _strangers(library, drawn, known)]
-    lines += [f"    {_written(arrow)}" for arrow in drawn]
-    return "\n".join(lines) + "\n"
+    hotlines = tuple(_hotlines(library)) if only is None else ()
+    clusters = tuple(Cluster(flow.flow, tuple(_boxes(flow))) for flow in flows)
+    drawn = tuple(arrows(library, only))
+    known = {box.place for boxes in (hotlines, *(cluster.boxes for cluster in clusters)) for box in boxes}
+    return Chart(hotlines, clusters, tuple(_strangers(library, drawn, known)), drawn)
 
 
 def arrows(library: Library, only: str | None = None) -> Iterator[Arrow]:
@@ -113,29 +135,30 @@ def _of_flow(flow: Flow) -> Iterator[Arrow]:
     here = flow.flow
     yield Arrow(start_of(here), "", place(here, flow.start))
     for key, target in flow.keys.items():
-        yield Arrow(every_menu_of(here), f"key {key}", place(here, target))
+        yield Arrow(every_menu_of(here), f"key {key}", place(here, target), edge=Edge(here, "", key))
     if flow.lost:
-        yield Arrow(every_menu_of(here), "lost", place(here, flow.lost))
+        yield Arrow(every_menu_of(here), "lost", place(here, flow.lost), edge=Edge(here, "", "lost"))
     for name, node in flow.nodes.items():
-        for label, target in _ways(node):
-            yield Arrow(place(here, name), label, place(here, target))
+        for label, target, via in _ways(node):
+            yield Arrow(place(here, name), label, place(here, target), edge=Edge(here, name, via))
         if isinstance(node, CallNode):
             yield Arrow(place(here, name), "", start_of(node.flow), into=True)
 
 
-def _ways(node: Node) -> Iterator[tuple[str, str]]:
+def _ways(node: Node) -> Iterator[tuple[str, str, str]]:
+    """Give the ways out of a node: what is written at each, where it leads, and what it is counted as."""
     match node:
         case SayNode():
-            yield "", node.to
+            yield "", node.to, "to"
         case MenuNode():
-            yield from ((f"key {key}", target) for key, target in node.keys.items())
-            yield from ((f"key {offer.key} {_days(offer)}", offer.to) for offer in node.offers)
-            yield from (("any other key", target) for target in [node.any] if target)
-            yield from (("silence", target) for target in [node.silent] if target)
+            yield from ((f"key {key}", target, key) for key, target in node.keys.items())
+            yield from ((f"key {offer.key} {_days(offer)}", offer.to, offer.key) for offer in node.offers)
+            yield from (("any other key", target, "any") for target in [node.any] if target)
+            yield from (("silence", target, "silent") for target in [node.silent] if target)
         case CollectNode() | LookupNode() | TransferNode() | RecordNode():
-            yield from node.outcomes.items()
+            yield from ((outcome, target, outcome) for outcome, target in node.outcomes.items())
         case CallNode():
-            yield from node.returns.items()
+            yield from ((outcome, target, outcome) for outcome, target in node.returns.items())
         case ReturnNode() | HangupNode():
             pass
 
@@ -164,21 +187,21 @@ def _hotlines(library: Library) -> Iterator[Box]:
         dialled = [number for number, leads_to in library.hotlines.numbers.items() if leads_to == name]
         dialled += ["every other number"] * (name == library.hotlines.default)
         spoken = next(iter(hotline.name.values()), "")
-        yield Box(hotline_at(name), _HOTLINE, (f"hotline {name}", spoken, ", ".join(dialled)))
+        yield Box(hotline_at(name), HOTLINE, (f"hotline {name}", spoken, ", ".join(dialled)))
 
 
 def _boxes(flow: Flow) -> Iterator[Box]:
-    yield Box(start_of(flow.flow), _START, ("start",))
+    yield Box(start_of(flow.flow), START, ("start",))
     if flow.keys or flow.lost:
-        yield Box(every_menu_of(flow.flow), _START, ("in every menu from here on",))
+        yield Box(every_menu_of(flow.flow), MENUS, ("in every menu from here on",))
     if AGAIN in _targets(flow):
-        yield Box(place(flow.flow, AGAIN), _START, ("hear it again",))
+        yield Box(place(flow.flow, AGAIN), AGAIN_HERE, ("hear it again",))
     for name, node in flow.nodes.items():
-        yield Box(place(flow.flow, name), _SHAPES[node.kind], (name, _does(node)))
+        yield Box(place(flow.flow, name), node.kind, (name, _does(node)))
 
 
 def _targets(flow: Flow) -> set[str]:
-    return {target for node in flow.nodes.values() for _, target in _ways(node)} | set(flow.keys.values())
+    return {target for node in flow.nodes.values() for _, target, _ in _ways(node)} | set(flow.keys.values())
 
 
 def _does(node: Node) -> str:
@@ -205,26 +228,6 @@ def _strangers(library: Library, drawn: Iterable[Arrow], known: set[str]) -> Ite
     for target in dict.fromkeys(arrow.target for arrow in drawn if arrow.target not in known):
         _, flow, name = target.split(".")
         if name == "START":
-            yield Box(target, _SHAPES["call"], (f"flow {flow}", "" if flow in library.flows else "is missing"))
+            yield Box(target, ELSEWHERE, (f"flow {flow}", "" if flow in library.flows else "is missing"))
         else:
-            yield Box(target, _START, (name, "is missing"))
-
-
-# --- Mermaid ---------------------------------------------------------------------------------------------------------
-
-
-def _shaped(box: Box) -> str:
-    # Mermaid allows no blank between the name of a place and its bracket.
-    left, right = box.brackets
-    return f'{box.place}{left}"{"<br/>".join(_escaped(line) for line in box.lines if line)}"{right}'
-
-
-def _written(arrow: Arrow) -> str:
-    line = "-.->" if arrow.into else "-->"
-    label = f'|"{_escaped(arrow.label)}"|' if arrow.label else ""
-    return f"{arrow.source} {line}{label} {arrow.target}"
-
-
-def _escaped(text: str) -> str:
-    """Write a text so that nothing in it is a sign of Mermaid's or of HTML: entities, by number, for all but words."""
-    return "".join(sign if sign.isalnum() or sign in " _.,+-" else f"#{ord(sign)};" for sign in text)
+            yield Box(target, MISSING, (name, "is missing"))
