@@ -18,10 +18,16 @@ from starlette.types import Receive, Scope, Send
 from ivr import logs
 from ivr.accounts.breaker import Breaker, State
 from ivr.accounts.client import AccountClient
+from ivr.agents.leg_calls import LegCalls
+from ivr.agents.legs import Legs
+from ivr.agents.outcomes import Outcomes
+from ivr.agents.queue import AgentQueue
+from ivr.agents.ring_limits import RingLimits
 from ivr.audit.chain import chain_keys
 from ivr.audit.ledger import Ledger
 from ivr.audit.trail import AuditTrail
 from ivr.bookings import Bookings
+from ivr.channels.twilio.legs import leg_routes
 from ivr.channels.twilio.routes import Gate, page_writer, voice_routes
 from ivr.channels.twilio.twiml import HANG_UP
 from ivr.counters import Counters
@@ -230,7 +236,16 @@ def create_app(
         account_sid=settings.twilio_account_sid,
         auth_tokens=settings.auth_tokens,
     )
+    leg_calls = LegCalls(
+        Legs(redis, seals, deadline=deadlines.store),
+        AgentQueue(redis, seals, now, deadline=deadlines.store),
+        Outcomes(redis, deadline=deadlines.store),
+        RingLimits(counters),
+        library=lambda: versions.current,
+        now=now,
+    )
     routes = voice_routes(hotline, gate, metrics, _quarantine(settings, hotline))
+    routes += leg_routes(leg_calls, gate, metrics, caller_id=settings.outbound_number)
     app.voice = Router(routes, redirect_slashes=False)
     app.pages = Later(lambda: _site(Parts(settings, now, _pages_redis(settings), seals, trail, versions)))
 

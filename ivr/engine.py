@@ -29,6 +29,7 @@ from ivr.entries import take_entry
 from ivr.flow import AGAIN, LANGUAGE_KEYS
 from ivr.library import Library
 from ivr.walk import FlowStuckError, Walk
+from ivr.whispers import WHISPERS
 
 PHRASES = (
     "silence.first",
@@ -45,6 +46,7 @@ PHRASES = (
     "trouble.sorry",
     "call.shed",
     "goodbye",
+    *WHISPERS,
 )
 """Prompts that the engine and the driver speak by themselves; every catalog has them."""
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from ivr.duty.calendar import Duty
 from ivr.duty.days import Day
+from ivr.telephones import INTERNATIONAL
 
 ANNOUNCEMENTS = "announcements"
 """In what a menu says, the place where the hotline's announcements of the day are said."""
@@ -174,7 +175,7 @@ class Flow(_WithKeys):
 # --- hotlines.yaml ---------------------------------------------------------------------------------------------------
 
 Texts = dict[Lang, Annotated[str, StringConstraints(min_length=1, max_length=200)]]
-PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
+PhoneNumber = Annotated[str, StringConstraints(pattern=f"^{INTERNATIONAL}$")]
 SipAddress = Annotated[str, StringConstraints(pattern=r"^sip:[A-Za-z0-9._-]+@[A-Za-z0-9.-]+(:[0-9]{1,5})?$")]
 
 

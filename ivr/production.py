@@ -39,7 +39,11 @@ def _weaknesses(settings: Settings) -> Iterable[str]:
         yield "IVR_SECRET_KEY is too simple for production: expected 32 random bytes in base64."
     if settings.refusal_step < _SHORTEST_STEP_S:
         yield f"IVR_REFUSAL_STEP is too short for production: expected at least {_SHORTEST_STEP_S:g} s."
-    # Passwords travel over both: in clear they may cross a network of one's own (a switch on the premises), no other.
-    for name, url in (("IVR_PUBLIC_URL", settings.public_url), ("IVR_ACCOUNT_URL", settings.account_url)):
+    # In clear, these may cross a network of one's own (a switch on the premises), no other.
+    for name, url, what in (
+        ("IVR_PUBLIC_URL", settings.public_url, "passwords travel"),
+        ("IVR_ACCOUNT_URL", settings.account_url, "passwords travel"),
+        ("IVR_TWILIO_API_URL", settings.twilio_api_url, "the auth token travels"),
+    ):
         if url.startswith("http:") and not urls.is_private(url):
-            yield f"{name} is not encrypted: expected https:// in production, passwords travel over it."
+            yield f"{name} is not encrypted: expected https:// in production, {what} over it."

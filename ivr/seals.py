@@ -130,22 +130,35 @@ class Seals:
 
     def seal_token(self, kind: str, call: str, position: Position) -> str:
         """Seal a position for a URL (base64url). The same position always gives the same token (AES-SIV)."""
-        sealed = self._keys[0].token.encrypt(
-            msgspec.msgpack.encode(position), _bound(f"token {POSITION_FORM}", kind, call)
-        )
-        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+        return self._sealed_text(msgspec.msgpack.encode(position), _bound(f"token {POSITION_FORM}", kind, call))
 
     def open_token(self, kind: str, call: str, token: str) -> Position | None:
         """Open a token of this kind and call; None for anything else, whatever it is."""
-        sealed = _from_base64url(token)
+        data = self._opened_text(token, _bound(f"token {POSITION_FORM}", kind, call))
+        try:
+            return None if data is None else msgspec.msgpack.decode(data, type=Position)
+        except msgspec.MsgspecError:
+            return None
+
+    def seal_text(self, data: bytes, *, what: str) -> str:
+        """Seal anything else for a URL (base64url), where no call is known yet that it could be bound to."""
+        return self._sealed_text(data, _bound("text", what))
+
+    def open_text(self, text: str, *, what: str) -> bytes | None:
+        """Open what was sealed for a URL; None for anything else, whatever it is."""
+        return self._opened_text(text, _bound("text", what))
+
+    def _sealed_text(self, data: bytes, bound: list[bytes]) -> str:
+        return base64.urlsafe_b64encode(self._keys[0].token.encrypt(data, bound)).rstrip(b"=").decode("ascii")
+
+    def _opened_text(self, text: str, bound: list[bytes]) -> bytes | None:
+        sealed = _from_base64url(text)
         if sealed is None or len(sealed) <= _TAG:
             return None
         for keys in self._keys:
             try:
-                return msgspec.msgpack.decode(
-                    keys.token.decrypt(sealed, _bound(f"token {POSITION_FORM}", kind, call)), type=Position
-                )
-            except (InvalidTag, msgspec.MsgspecError):
+                return keys.token.decrypt(sealed, bound)
+            except InvalidTag:
                 continue
         return None
 

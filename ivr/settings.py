@@ -2,20 +2,22 @@
 
 import base64
 import difflib
-import io
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from dotenv.parser import Binding, parse_stream
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ivr import urls
+from ivr.envfile import SettingsError, check_env_file, env_file_names
+from ivr.telephones import is_international
+
+__all__ = ["DEMO_ACCOUNT_SID", "INTERNAL", "PREFIX", "Settings", "SettingsError", "strange_names"]
 
 T = TypeVar("T")
 
@@ -23,18 +25,11 @@ PREFIX = "IVR_"
 INTERNAL = frozenset({"crashes", "last_good", "stand_ins", "worker"})
 """Fields that only the parent process hands to its children; no operator sets them."""
 
+CARRIER_API = "https://api.twilio.com"
 DEMO_ACCOUNT_SID = "AC" + "12333".rjust(32, "0")
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}")
-
-
-class SettingsError(Exception):
-    """Settings with which nothing starts: a sentence for each, naming the setting and what was expected."""
-
-    def __init__(self, *sentences: str) -> None:
-        super().__init__("\n".join(sentences))
-        self.sentences = sentences
 
 
 class Settings(BaseSettings):
@@ -57,6 +52,10 @@ class Settings(BaseSettings):
     """Where the carrier reaches the service, without a slash at its end; signatures are checked over it."""
     twilio_account_sid: str = ""
     twilio_auth_token: SecretStr = SecretStr("")
+    twilio_api_url: str = ""
+    """Where the carrier's REST API is reached; unset, the carrier's own."""
+    outbound_number: str = ""
+    """The caller ID of calls that the hotline places itself; unset, it places none."""
     redis_url: str = Field(default="", repr=False)
     account_url: str = ""
     account_token: SecretStr = SecretStr("")
@@ -89,6 +88,11 @@ class Settings(BaseSettings):
     def auth_tokens(self) -> tuple[str, ...]:
         """The carrier's auth tokens, one or two; a signature by either one holds."""
         return _parts(self.twilio_auth_token.get_secret_value())
+
+    @property
+    def carrier_api(self) -> str:
+        """Where the carrier's REST API is reached."""
+        return self.twilio_api_url or CARRIER_API
 
     @property
     def operator_tokens(self) -> tuple[str, ...]:
@@ -124,7 +128,7 @@ class Settings(BaseSettings):
     @classmethod
     def read(cls, env_file: Path | None = Path(".env")) -> Self:
         """Read the environment, then ``env_file``. Raises `SettingsError`, with a sentence for each wrong value."""
-        _check_env_file(env_file)
+        check_env_file(env_file)
         try:
             return cls(_env_file=env_file, _env_file_encoding="utf-8")
         except ValidationError as error:
@@ -145,7 +149,7 @@ class Settings(BaseSettings):
         others = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
         return others | {name: value for name, value in mine.items() if value}
 
-    @field_validator("public_url", "account_url")
+    @field_validator("public_url", "account_url", "twilio_api_url")
     @classmethod
     def _web_url(cls, value: str) -> str:
         return value and urls.web_address(value)
@@ -154,6 +158,11 @@ class Settings(BaseSettings):
     @classmethod
     def _account_sid(cls, value: str) -> str:
         return _expect(value, not value or bool(_ACCOUNT_SID.fullmatch(value)), "AC and 32 hexadecimal digits")
+
+    @field_validator("outbound_number")
+    @classmethod
+    def _caller_id(cls, value: str) -> str:
+        return _expect(value, not value or is_international(value), "a telephone number of the form +12025550100")
 
     @field_validator("twilio_auth_token", "operator_token")
     @classmethod
@@ -228,6 +237,12 @@ class Settings(BaseSettings):
             raise ValueError("IVR_ACCOUNT_TOKEN is not set: expected the bearer token for IVR_ACCOUNT_URL.")
         if self.account_token.get_secret_value() and not self.account_url:
             raise ValueError("IVR_ACCOUNT_URL is not set: expected the base URL that IVR_ACCOUNT_TOKEN is for.")
+        if self.outbound_number and not self.auth_tokens:
+            raise ValueError(
+                "IVR_TWILIO_AUTH_TOKEN is not set: expected the carrier's, to call as IVR_OUTBOUND_NUMBER."
+            )
+        if self.twilio_api_url and not self.outbound_number:
+            raise ValueError("IVR_OUTBOUND_NUMBER is not set: expected the number that IVR_TWILIO_API_URL calls as.")
         return self
 
 
@@ -235,7 +250,7 @@ def strange_names(env_file: Path | None = Path(".env")) -> tuple[str, ...]:
     """Return a sentence for each ``IVR_…`` name in the environment or ``env_file`` that is no setting."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     public = [name for name in known if name.removeprefix(PREFIX).lower() not in INTERNAL]
-    found = {name.upper() for name in (*os.environ, *_env_file_names(env_file))}
+    found = {name.upper() for name in (*os.environ, *env_file_names(env_file))}
     strange = sorted(name for name in found if name.startswith(PREFIX) and name not in known)
     sentences = []
     for name in strange:
@@ -284,23 +299,3 @@ def _sentence(error: ErrorDetails) -> str:
     plain = {"float_parsing": "expected a number", "int_parsing": "expected a whole number"}
     expected = str(raised) if raised else plain.get(error["type"], error["msg"])
     return f"{PREFIX}{str(error['loc'][0]).upper().removeprefix(PREFIX)} is wrong: {expected}."
-
-
-def _bindings(env_file: Path | None) -> list[Binding]:
-    if env_file is None or not env_file.exists():
-        return []
-    try:
-        text = env_file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"{env_file} cannot be read: expected text in UTF-8 with lines NAME=value.") from None
-    return list(parse_stream(io.StringIO(text)))
-
-
-def _check_env_file(env_file: Path | None) -> None:
-    for binding in _bindings(env_file):
-        if binding.error:
-            raise SettingsError(f"{env_file}, line {binding.original.line} is wrong: expected NAME=value.")
-
-
-def _env_file_names(env_file: Path | None) -> list[str]:
-    return [binding.key for binding in _bindings(env_file) if binding.key]

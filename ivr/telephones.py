@@ -12,6 +12,9 @@ _MAINLAND: Final = re.compile(r"1[3-9][0-9]{9}|0(?:10|2[0-57-9])[2-9][0-9]{7}|0[
 
 _COUNTRY: Final = re.compile(r"\+86|0086")
 
+INTERNATIONAL: Final = r"\+[1-9][0-9]{6,14}"
+"""A number with the code of its country (E.164), as the carrier dials it."""
+
 
 class Telephone(Struct, frozen=True):
     """A number as it is dialled within the mainland: ``13800138000``, ``01062345678``."""
@@ -42,3 +45,13 @@ def own_number(calling: str) -> str | None:
     national = _COUNTRY.sub("", calling, count=1) if _COUNTRY.match(calling) else calling
     # Behind the code of the country a fixed line has lost its zero.
     return next((digits for digits in (national, f"0{national}") if _MAINLAND.fullmatch(digits)), None)
+
+
+def international(number: str) -> str | None:
+    """Give a number as the carrier dials it, ``+8613800138000``; None where it is none of the mainland's."""
+    return f"+86{number.removeprefix('0')}" if _MAINLAND.fullmatch(number) else None
+
+
+def is_international(number: str) -> bool:
+    """Tell whether a number is written with the code of its country (E.164)."""
+    return bool(re.fullmatch(INTERNATIONAL, number))

@@ -15,11 +15,12 @@ from ivr.library import Library, default_dirs, load
 from ivr.lookups import DECLARED
 from ivr.validators import WRONG_REASONS
 from ivr.weakness import WEAK_REASONS
+from ivr.whispers import WHISPERS
 
 LIBRARY = load(*default_dirs())
 
-SPOKEN_BY_THE_DRIVER = {"wait", "trouble.retry", "trouble.sorry", "call.shed"}
-"""Heard where work is slow, lost or broken, or too many call, which no call script brings about."""
+SPOKEN_BY_THE_DRIVER = {"wait", "trouble.retry", "trouble.sorry", "call.shed", *WHISPERS}
+"""Heard where work is slow, lost or broken, or too many call, or by agents, which no call script brings about."""
 
 
 class Walked(NamedTuple):

@@ -13,10 +13,10 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 
 # A room is a module or a package directly in ivr/. It imports from its own floor and from those below.
 FLOORS = [
-    "call calling_numbers datafolder deadline duty facts logs problems production seals settings speech telephones "
-    "urls validators weakness",
+    "call calling_numbers datafolder deadline duty envfile facts first_use logs problems production seals settings "
+    "speech telephones urls validators weakness",
     "accounts bookings counters database dropped embedded filefaults flow kept_password messages metrics pace "
-    "policyfacts prompts redis_line refusal_times store surveys yamlfile yamlslips",
+    "policyfacts prompts redis_line refusal_times store surveys whispers yamlfile yamlslips",
     "agents attempts balance_and_years codes emergency engine entries going_on identity inquiry library lookups "
     "newpassword parts policy records texting walk",
     "audit crashes dialling drawing hotline lint pages shedding public_mode schemas stepping versions works",

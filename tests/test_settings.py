@@ -49,6 +49,9 @@ def test_without_a_setting_everything_is_unset_and_the_step_is_a_second_and_a_ha
         ("TWILIO_ACCOUNT_SID=AC123", "IVR_TWILIO_ACCOUNT_SID", "AC and 32 hexadecimal digits"),
         (f"TWILIO_AUTH_TOKEN={TOKEN},", "IVR_TWILIO_AUTH_TOKEN", "one token, or two"),
         (f"TWILIO_AUTH_TOKEN={TOKEN},{TOKEN},{TOKEN}", "IVR_TWILIO_AUTH_TOKEN", "one token, or two"),
+        ("TWILIO_API_URL=api.twilio.com", "IVR_TWILIO_API_URL", "http://HOST"),
+        (f"OUTBOUND_NUMBER=12333 TWILIO_AUTH_TOKEN={TOKEN}", "IVR_OUTBOUND_NUMBER", "+12025550100"),
+        ("OUTBOUND_NUMBER=+12025550100", "IVR_TWILIO_AUTH_TOKEN", "IVR_OUTBOUND_NUMBER"),
         (f"REDIS_URL=localhost:6379 SECRET_KEY={KEY}", "IVR_REDIS_URL", "redis://"),
         (f"REDIS_URL=redis:// SECRET_KEY={KEY}", "IVR_REDIS_URL", "redis://"),
         (f"REDIS_URL=redis://host/zero SECRET_KEY={KEY}", "IVR_REDIS_URL", "redis://"),
@@ -97,6 +100,7 @@ def test_a_wrong_value_gives_one_sentence_that_names_the_setting(
         f"REDIS_URL=redis+sentinel://a:26379,b:26379/main/0 SECRET_KEY={KEY},{OTHER_KEY}",
         f"REDIS_URL=redis+cluster://a:7000,[::1]:7001 SECRET_KEY={KEY}",
         "ACCOUNT_URL=http://localhost:8001 ACCOUNT_TOKEN=abc",
+        f"OUTBOUND_NUMBER=+12025550100 TWILIO_API_URL=http://localhost:8002 TWILIO_AUTH_TOKEN={TOKEN}",
         "REFUSAL_STEP=0.05",
     ],
 )
@@ -231,6 +235,7 @@ def test_strong_settings_have_no_weakness() -> None:
         ({"operator_token": SecretStr(TOKEN)}, "IVR_OPERATOR_TOKEN"),
         ({"public_url": "http://hotline.example.com"}, "IVR_PUBLIC_URL"),
         ({"account_url": "http://accounts.example.com"}, "IVR_ACCOUNT_URL"),
+        ({"twilio_api_url": "http://api.example.com"}, "IVR_TWILIO_API_URL"),
     ],
 )
 def test_what_is_weak_in_production_is_told_and_is_fine_elsewhere(values: dict[str, object], names: str) -> None:

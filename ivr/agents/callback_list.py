@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -65,17 +65,31 @@ class CallbackList:
         async with self._engine.connect() as connection:
             return [self._read(row) for row in await connection.execute(query)]
 
-    async def note(self, id_: int, outcome: Outcome, now: int) -> Callback | None:
+    async def numbered(self, id_: int) -> Callback | None:
+        """Give one callback by its number in the list; None where it is not open."""
+        return await self._one(CALLBACKS.c.id == id_)
+
+    async def named(self, name: str) -> Callback | None:
+        """Give one callback by what stands for its telephone number; None where none is open."""
+        return await self._one(CALLBACKS.c.name == name)
+
+    async def _one(self, which: ColumnElement[bool]) -> Callback | None:
+        query = select(CALLBACKS).where(which & (CALLBACKS.c.outcome == ""))
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).first()
+        return None if row is None else self._read(row)
+
+    async def note(self, id_: int, outcome: Outcome, now: int, *, attempt: int | None = None) -> Callback | None:
         """Note how an attempt ended, and give the callback as it is then; None where no such one is open.
 
         ``no_answer`` leaves it open until the third attempt. Where it is done, number and code are wiped. Of two agents
-        who note the same attempt, one is heard.
+        who note the same attempt, one is heard. With `attempt` it is noted only where so many went before.
         """
         columns = CALLBACKS.c
         async with self._engine.begin() as connection:
             is_open = (columns.id == id_) & (columns.outcome == "")
             row = (await connection.execute(select(CALLBACKS).where(is_open))).first()
-            if row is None:
+            if row is None or attempt not in (None, row.attempts):
                 return None
             attempts = row.attempts + 1
             done = outcome != "no_answer" or attempts >= ATTEMPTS

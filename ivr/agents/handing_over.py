@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ivr.agents.callback_list import CallbackList
 from ivr.agents.message_list import MessageList
+from ivr.agents.outcomes import Ended, Outcomes
 from ivr.agents.survey_list import SurveyList
 from ivr.bookings import Bookings
 from ivr.database.opening import open_engine, why
@@ -49,15 +50,19 @@ class HandingOver:
         self._database_url = database_url
         self._engine: AsyncEngine | None = None
         self._away = False
+        self._seals = seals
+        self._bookings = Bookings(redis, seals, deadline=PATIENCE_S)
         self._ways = (
             _Way(
-                Bookings(redis, seals, deadline=PATIENCE_S),
+                self._bookings,
                 lambda engine, found: CallbackList(engine, seals).take_over(found),
             ),
             _Way(
                 Messages(redis, seals, deadline=PATIENCE_S),
                 lambda engine, found: MessageList(engine, seals).take_over(found),
             ),
+            # After the bookings: an outcome is about one that the database has.
+            _Way(Outcomes(redis, deadline=PATIENCE_S), self._note),
             _Way(Surveys(redis, deadline=PATIENCE_S), lambda engine, found: SurveyList(engine).take_over(found)),
         )
 
@@ -101,3 +106,11 @@ class HandingOver:
         await way.take_over(self._engine, waiting)
         for name in waiting:
             await way.source.handed_over(name)
+
+    async def _note(self, engine: AsyncEngine, found: Mapping[str, Ended]) -> None:
+        """Note how callbacks ended that were dialled; the number of one that is done may be booked again."""
+        callbacks = CallbackList(engine, self._seals)
+        for ended in found.values():
+            noted = await callbacks.note(ended.callback, ended.outcome, ended.at, attempt=ended.attempt)
+            if noted is not None and noted.outcome:
+                await self._bookings.closed(noted.name)

@@ -12,7 +12,7 @@ Pairs = Sequence[tuple[bytes, bytes]]
 LARGEST_BODY = 64 * 1024
 """A body above this is refused unread."""
 
-_CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
+CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
 _RECORDING_SID = re.compile(r"RE[0-9a-fA-F]{32}")
 _SECONDS = re.compile(r"[0-9]{1,5}")
 _DIGITS = re.compile(r"[0-9*#]{0,64}")
@@ -37,7 +37,7 @@ class Form(NamedTuple):
     def call_sid(self) -> str | None:
         """Give the CallSid where it has the carrier's exact form."""
         sid = self.values.get("CallSid", "")
-        return sid if _CALL_SID.fullmatch(sid) else None
+        return sid if CALL_SID.fullmatch(sid) else None
 
     def party(self, name: str) -> str:
         """Give From or To where it is printable ASCII of at most 64 characters, else nothing."""

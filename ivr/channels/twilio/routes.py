@@ -167,10 +167,10 @@ def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics, quarantine: Qua
         ("poll/{token:path}", poll),
         *((name + slash, way) for name, way in whole.items() for slash in ("", "/")),
     ]
-    return [Route(f"/twilio/{path}", _Webhook(way), methods=["POST"]) for path, way in ways]
+    return [Route(f"/twilio/{path}", Webhook(way), methods=["POST"]) for path, way in ways]
 
 
-class _Webhook:
+class Webhook:
     """A route's application, without what Starlette puts around functions: no HTTP exception is ever raised in one."""
 
     def __init__(self, way: Way) -> None:

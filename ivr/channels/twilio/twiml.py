@@ -37,7 +37,7 @@ _BLANKS = (("\t", " "), ("\n", " "), ("\r", " "), ("\x85", " "))
 
 def write(turn: Turn, url: str, group: AgentGroup | None = None) -> bytes:
     """Write a turn as a TwiML document. `url` is where the carrier goes on; `group` is whom a Dial rings."""
-    spoken = "".join(_say(one) for one in turn.say)
+    spoken = said(turn.say)
     match turn.next:
         case Listen(mode, first_wait, key_wait):
             # A Gather has one wait for the first key and between keys: an entry needs the longer one.
@@ -60,7 +60,22 @@ def write(turn: Turn, url: str, group: AgentGroup | None = None) -> bytes:
             verbs = f"{spoken}<Hangup/>"
         case other:
             raise TypeError(f"No TwiML can be written for {type(other).__name__}.")
+    return document(verbs)
+
+
+def document(verbs: str) -> bytes:
+    """Give a document of verbs that are written already."""
     return f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>'.encode()
+
+
+def said(utterances: Iterable[Utterance]) -> str:
+    """Write what is said as verbs."""
+    return "".join(_say(one) for one in utterances)
+
+
+def link(url: str) -> str:
+    """Write a URL that the carrier asks again where an answer fails, for an attribute or an element."""
+    return _escape(url + RETRIES)
 
 
 HANG_UP = b'<?xml version="1.0" encoding="UTF-8"?><Response><Hangup/></Response>'
