@@ -11,9 +11,11 @@ from pathlib import Path
 import chromium
 import pytest
 import pytest_asyncio
+from hotline_under_test import UnderTest, serving
 from ivr_command import Serving
 from redis.asyncio import Redis
 from redis_nodes import Servers, in_a_cluster, with_sentinels
+from tampering import BALANCE, SHORT, Caller, calling, emptied
 
 import ivr
 from ivr.embedded import EmbeddedValkey
@@ -51,6 +53,20 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     if chromium.has_to_be_there():
         raise pytest.UsageError(chromium.missing())
     return True
+
+
+LONGEST_FIRST = (
+    *("test_serve", "test_quality", "test_soak", "test_timing", "test_benchmark", "test_account_check"),
+    *("test_attacks", "test_readme", "test_crashes", "test_redis_failover", "test_calls_without_redis"),
+    *("test_library", "test_whole_calls", "test_flow_versions"),
+)
+"""Files that take long: begun first, so that two processes that take a file at a time end at about the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; what pytest-xdist thinks of their order, `.ci/run` tells it to forget."""
+    rank = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 READ_ONCE = pytest.MonkeyPatch()
@@ -106,8 +122,8 @@ def begin(short_folder: Path) -> Iterator[Callable[..., Serving]]:
         return begun[-1]
 
     yield one
-    for serving in begun:
-        serving.close()
+    for service in begun:
+        service.close()
 
 
 @pytest.fixture(scope="session")
@@ -123,10 +139,39 @@ def valkey_url() -> Iterator[str]:
 
 @pytest_asyncio.fixture
 async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    """Give a client of the shared server, with nothing in it."""
+    """Give a client of the shared server, with nothing in it but counters that are vouched for."""
     async with connect(valkey_url) as client:
-        await client.flushall()
+        await emptied(client)
         yield client
+
+
+@pytest_asyncio.fixture
+async def empty_redis(redis: Redis) -> Redis:
+    """Give the same client, with nothing at all in its server."""
+    await redis.flushall()
+    return redis
+
+
+@pytest.fixture(scope="module")
+def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
+    """Serve calls by two workers whose callers soon hear the filler."""
+    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT) as under_test:
+        yield under_test
+
+
+@pytest.fixture
+def hotline(running: UnderTest, redis: Redis) -> UnderTest:
+    """Give the service with nothing in its Redis, and an account service that verifies once and tells a balance."""
+    running.accounts.script({"verify": ["ok"], "balance": [BALANCE]})
+    running.clock.ahead_ms = 0
+    return running
+
+
+@pytest_asyncio.fixture
+async def caller(hotline: UnderTest) -> AsyncIterator[Caller]:
+    """Give a caller of that service."""
+    async with calling(hotline) as one:
+        yield one
 
 
 @pytest_asyncio.fixture

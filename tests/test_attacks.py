@@ -1,12 +1,11 @@
 """Attacks on the verification from outside, by signed webhooks: guessing, spraying, and ways round what is owed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from copied_library import Copied, serving_copy
 from fuzzing import TIMES
 from hotline_under_test import UnderTest, serving
@@ -15,7 +14,6 @@ from tampering import BALANCE, NUMBER, PASSWORD, SUM, Caller, calling, emptied, 
 
 from ivr.calling_numbers import WITHHELD
 from ivr.hotline import Deadlines
-from ivr.redis_line import connect
 
 OTHER_NUMBER = next(number for number in numbers() if not number.endswith("X"))
 WEAK = "123456"
@@ -27,13 +25,6 @@ BREAKER = 8
 def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
     with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, refusal_step=0.01) as under_test:
         yield under_test
-
-
-@pytest_asyncio.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    async with connect(valkey_url) as client:
-        await emptied(client)
-        yield client
 
 
 @pytest.fixture
@@ -93,7 +84,7 @@ async def test_callers_who_withhold_their_number_share_no_counter(hotline: Under
 
 
 async def test_many_numbers_with_one_weak_password_open_nothing(hotline: UnderTest, redis: Redis) -> None:
-    """Default passwords sprayed over many numbers: whoever has one hears what all the others hear."""
+    """The incident of default PINs sprayed over many numbers: whoever has one hears what all the others hear."""
     hotline.accounts.script({"verify": ["wrong", "must_change", "ok", "locked", "ok"]})
     assert set(await tries(hotline, islice(numbers(), 40 * TIMES), WEAK)) == {TOO_SIMPLE}
     assert verifications(hotline) == 5
@@ -200,12 +191,6 @@ async def test_only_the_success_of_a_code_gives_weak_attempts_back(
 
 
 # --- ways round what is owed -----------------------------------------------------------------------------------------
-
-
-@pytest_asyncio.fixture
-async def caller(hotline: UnderTest) -> AsyncIterator[Caller]:
-    async with calling(hotline) as one:
-        yield one
 
 
 async def keyed(caller: Caller, *keys: str) -> str:

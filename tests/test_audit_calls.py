@@ -3,15 +3,14 @@
 import asyncio
 import os
 from base64 import b64decode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from hotline_under_test import SECRET_KEY, UnderTest, serving
 from redis.asyncio import Redis
-from tampering import BALANCE, NUMBER, PASSWORD, SEALS, SUM, calling, emptied, kept_of, verifications, words
+from tampering import BALANCE, NUMBER, PASSWORD, SEALS, SUM, calling, kept_of, verifications, words
 from test_audit_trail import lines_in
 
 from ivr.audit import chainfile
@@ -20,7 +19,6 @@ from ivr.audit.chainfile import chain_files
 from ivr.audit.ledger import leaves_entry
 from ivr.call import Answered
 from ivr.lookups import DECLARED
-from ivr.redis_line import connect
 
 YEARS = {
     "scheme": "employee", "actual_months": 24, "deemed_months": 6, "as_of": "2026-11-20", "required_months": 300,
@@ -40,13 +38,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(valkey_url: str, folder: Path) -> Iterator[UnderTest]:
     with serving(valkey_url, folder, refusal_step=0.01) as under_test:
         yield under_test
-
-
-@pytest_asyncio.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    async with connect(valkey_url) as client:
-        await emptied(client)
-        yield client
 
 
 def entries_of(folder: Path, sid: str) -> list[str]:

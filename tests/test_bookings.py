@@ -73,13 +73,13 @@ async def test_it_outlives_a_change_of_secrets_but_not_their_loss(bookings: Book
     assert await redis.hlen(WAITING) == 0
 
 
-async def test_nothing_of_it_can_be_read_in_redis_and_all_of_it_ends(bookings: Bookings, redis: Redis) -> None:
+async def test_nothing_of_it_can_be_read_in_redis_and_all_of_it_ends(bookings: Bookings, empty_redis: Redis) -> None:
     await bookings.book(BOOKING)
-    keys = [key async for key in redis.scan_iter()]
+    keys = [key async for key in empty_redis.scan_iter()]
     assert len(keys) == 2
     for key in keys:
-        assert await redis.pttl(key) > 0
-        kept = key + await redis.dump(key)
+        assert await empty_redis.pttl(key) > 0
+        kept = key + await empty_redis.dump(key)
         for secret in (BOOKING.number, BOOKING.number[-4:], BOOKING.code):
             assert secret.encode() not in kept
 

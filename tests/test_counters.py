@@ -214,8 +214,8 @@ async def test_distinct_accounts_are_known_under_both_secrets(redis: Redis) -> N
     assert isinstance(await of(both, "c", "r4"), Refused)
 
 
-async def test_without_its_epoch_a_store_grants_nothing(redis: Redis) -> None:
-    counters = Counters(redis, SEALS)
+async def test_without_its_epoch_a_store_grants_nothing(empty_redis: Redis) -> None:
+    counters = Counters(empty_redis, SEALS)
     assert not await counters.epoch_confirmed()
     with pytest.raises(StoreAway, match="lost its counts"):
         await take(counters, "r1")
@@ -223,11 +223,11 @@ async def test_without_its_epoch_a_store_grants_nothing(redis: Redis) -> None:
         await counters.confirm_epoch()
         assert await counters.epoch_confirmed()
     assert isinstance(await take(counters, "r2"), Reserved)
-    await redis.flushall()
+    await empty_redis.flushall()
     with pytest.raises(StoreAway, match="lost its counts"):
         await take(counters, "r3")
     await counters.confirm_epoch()
-    assert [await redis.pttl(epoch) for epoch in EPOCHS] == [-1] * SHARES
+    assert [await empty_redis.pttl(epoch) for epoch in EPOCHS] == [-1] * SHARES
 
 
 async def test_a_share_that_was_lost_grants_nothing_and_the_others_go_on(counters: Counters, redis: Redis) -> None:

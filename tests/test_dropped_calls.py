@@ -102,15 +102,15 @@ async def test_nothing_is_kept_of_callers_who_withhold_their_number(
             assert await kept(redis) == []
 
 
-async def test_withheld_numbers_are_refused_where_they_are_kept_and_recalled(redis: Redis) -> None:
-    dropped = DroppedCalls(redis, SEALS)
+async def test_withheld_numbers_are_refused_where_they_are_kept_and_recalled(empty_redis: Redis) -> None:
+    dropped = DroppedCalls(empty_redis, SEALS)
     for calling in (*WITHHELD, "", "anonymous", CALLING + "\n", "+" + "1" * 16):
         await dropped.note(calling, "years")
         assert await dropped.recall(calling) == ""
-    assert await redis.dbsize() == 0
+    assert await empty_redis.dbsize() == 0
     await dropped.note(CALLING, "years")
     assert await dropped.recall(CALLING) == "years"
-    assert await redis.dbsize() == 0
+    assert await empty_redis.dbsize() == 0
 
 
 async def test_what_was_put_in_its_place_is_not_believed(redis: Redis) -> None:

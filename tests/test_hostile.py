@@ -10,9 +10,7 @@ import pytest
 import pytest_asyncio
 from hotline_under_test import UnderTest, serving
 from redis.asyncio import Redis
-from tampering import BALANCE, NUMBER, PASSWORD, SHORT, Caller, calling, emptied, everything, kept_of, words
-
-from ivr.redis_line import connect
+from tampering import BALANCE, NUMBER, PASSWORD, SHORT, Caller, calling, everything, kept_of, words
 
 HOSTILE = {
     "markup": "<Dial>+12025550199</Dial>",
@@ -35,13 +33,6 @@ HOSTILE = {
 def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
     with serving(valkey_url, tmp_path_factory.mktemp("data"), deadlines=SHORT) as under_test:
         yield under_test
-
-
-@pytest_asyncio.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    async with connect(valkey_url) as client:
-        await emptied(client)
-        yield client
 
 
 @pytest_asyncio.fixture

@@ -1,30 +1,15 @@
 """A call is that of its caller: bound at its first webhook, over at its end, and no URL of it tells anything alone."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from hotline_under_test import UnderTest, serving
+from hotline_under_test import UnderTest
 from redis.asyncio import Redis
-from tampering import BALANCE, PASSWORD, SHORT, SUM, Caller, Document, calling, emptied, everything, kept_of, words
-
-from ivr.redis_line import connect
+from tampering import BALANCE, PASSWORD, SUM, Caller, Document, calling, emptied, everything, kept_of, words
 
 OTHERS = {"another caller": {"From": "+8613900000000"}, "another number dialled": {"To": "12393"}}
 KINDS = ("/twilio/voice", "/twilio/fallback", "turn", "poll")
-
-
-@pytest.fixture(scope="module")
-def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT) as under_test:
-        yield under_test
-
-
-@pytest_asyncio.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    async with connect(valkey_url) as client:
-        await emptied(client)
-        yield client
 
 
 @pytest_asyncio.fixture
@@ -62,6 +47,27 @@ async def test_other_parties_cannot_end_a_call(caller: Caller, redis: Redis, url
     assert (await caller.carrier.post(url, form)).status in (200, 204)
     assert await everything(redis) == before
     assert SUM in (await caller.keys("9")).said
+
+
+PERSONAL = [*"12", *("31", "32", "33"), *("41", "42", "43")]
+"""Keys from the main menu to whatever is told of a member."""
+
+
+@pytest.mark.parametrize("over", [False, True], ids=["while the member calls", "after the member's call"])
+async def test_a_spoofed_caller_id_opens_nothing(caller: Caller, over: bool) -> None:
+    """The incident of 2020: whoever called with a customer's caller ID was told the latest transactions."""
+    accounts = caller.hotline.accounts
+    await caller.verified()
+    if over:
+        await caller.carrier.post("/twilio/status", caller.form(CallStatus="completed"))
+    asked = list(accounts.asked)
+    for keys in PERSONAL:
+        spoofed = Caller(caller.hotline, caller.carrier)
+        assert spoofed.form()["From"] == caller.form()["From"]
+        told = [await spoofed.rings(), *[await spoofed.keys(key) for key in keys]]
+        assert told[-1].said.startswith(words("identify.ask_number"))
+        assert not any(SUM in one.said for one in told)
+    assert accounts.asked == asked, "nothing is asked about a member for a caller ID"
 
 
 async def test_a_call_is_bound_by_the_claim_of_its_first_work_as_well(caller: Caller, redis: Redis) -> None:

@@ -230,22 +230,22 @@ async def test_groups_do_not_know_of_each_other(queue: AgentQueue, clock: Clock)
 
 
 async def test_all_keys_lie_in_one_slot_and_end_with_the_last_place(
-    queue: AgentQueue, clock: Clock, redis: Redis
+    queue: AgentQueue, clock: Clock, empty_redis: Redis
 ) -> None:
     for number in range(10):
         await join(queue, clock, f"{number}")
         await queue.take(*HERE, f"agent {number}")
         await queue.bridged(*HERE, f"CA-{number}")
     await join(queue, clock, "a")
-    keys = [key async for key in redis.scan_iter()]
+    keys = [key async for key in empty_redis.scan_iter()]
     assert len({key_slot(key) for key in keys}) == 1
     assert len(keys) == 5
     for key in keys:
-        assert 0 < await redis.pttl(key) <= 5 * 3600_000
+        assert 0 < await empty_redis.pttl(key) <= 5 * 3600_000
     for number in range(10):
         await queue.leave(*HERE, f"CA-{number}")
     await queue.leave(*HERE, "CA-a")
-    assert [key.rpartition(b":")[2] async for key in redis.scan_iter()] == [b"answers"]
+    assert [key.rpartition(b":")[2] async for key in empty_redis.scan_iter()] == [b"answers"]
 
 
 async def test_nothing_personal_can_be_read_in_redis(queue: AgentQueue, clock: Clock, redis: Redis) -> None:

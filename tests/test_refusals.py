@@ -1,10 +1,9 @@
 """Failed credentials: counted over calls and workers, given back where they must be, refused alike in equal time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
-import pytest_asyncio
 from hotline_under_test import UnderTest, serving
 from redis.asyncio import Redis
 from tampering import (
@@ -24,7 +23,6 @@ from tampering import (
 
 from ivr.counters import Counters, Refused, Window
 from ivr.hotline import Deadlines
-from ivr.redis_line import connect
 
 STEP = 0.3
 """The fixed step on which refusals are sent to the callers whose time is taken here."""
@@ -37,25 +35,6 @@ UNHURRIED = Deadlines(reply=3.0, work=5.0, claim=6.0, look=0.02)
 def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
     with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, refusal_step=0.01) as under_test:
         yield under_test
-
-
-@pytest_asyncio.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    async with connect(valkey_url) as client:
-        await emptied(client)
-        yield client
-
-
-@pytest.fixture
-def hotline(running: UnderTest, redis: Redis) -> UnderTest:
-    running.accounts.script({"verify": ["ok"], "balance": [BALANCE]})
-    return running
-
-
-@pytest_asyncio.fixture
-async def caller(hotline: UnderTest) -> AsyncIterator[Caller]:
-    async with calling(hotline) as one:
-        yield one
 
 
 # --- counters --------------------------------------------------------------------------------------------------------

@@ -284,22 +284,22 @@ async def test_a_call_that_never_began_can_end(store: CallStore) -> None:
     assert await store.commit(CALL, expected=None, session=at(0), reply=b"", ttl_s=60) == Lost(None, None, ended=True)
 
 
-async def test_whatever_is_written_has_an_end(store: CallStore, redis: Redis) -> None:
+async def test_whatever_is_written_has_an_end(store: CallStore, empty_redis: Redis) -> None:
     limits = {KEY: 60_000, f"{KEY}:end": 4 * 3_600_000}
     await claim(store, "c", None)
-    await _all_keys_end(redis, limits)
+    await _all_keys_end(empty_redis, limits)
     await store.commit(CALL, expected=None, claim="c", session=at(1), reply=b"", ttl_s=60)
-    await _all_keys_end(redis, limits)
-    await redis.hset(KEY, "s", "damaged")
-    await redis.persist(KEY)
+    await _all_keys_end(empty_redis, limits)
+    await empty_redis.hset(KEY, "s", "damaged")
+    await empty_redis.persist(KEY)
     assert await store.load(CALL) is None
-    await _all_keys_end(redis, limits | {KEY: 4 * 3_600_000})
+    await _all_keys_end(empty_redis, limits | {KEY: 4 * 3_600_000})
     await store.commit(CALL, expected=None, session=at(2), reply=b"", ttl_s=60)
     await store.commit(CALL, expected=2, session=at(3), reply=b"", ttl_s=60, ends=True)
-    await _all_keys_end(redis, limits | {KEY: 150})
+    await _all_keys_end(empty_redis, limits | {KEY: 150})
     await store.end(CALL)
     await store.end("CA2")
-    await _all_keys_end(redis, limits | {KEY: 150, "ivr:{CA2}:end": 4 * 3_600_000})
+    await _all_keys_end(empty_redis, limits | {KEY: 150, "ivr:{CA2}:end": 4 * 3_600_000})
 
 
 async def _all_keys_end(redis: Redis, limits: dict[str, int]) -> None:

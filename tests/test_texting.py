@@ -1,18 +1,15 @@
 """Text messages: what goes into one, that it is sent once, and that nothing else than what was heard is sent."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from hotline_under_test import UnderTest, serving
+from hotline_under_test import UnderTest
 from redis.asyncio import Redis
-from tampering import BALANCE, SHORT, calling, emptied, kept_of, words
+from tampering import BALANCE, calling, kept_of, words
 from test_records import LIBRARY, inquiry_of, session_of
 
 from ivr.call import Answered, Changes, Credential, Said, Session
-from ivr.redis_line import connect
 from ivr.texting import LONGEST, message, text_answer
 
 TOLD = Said("balance.tell", {"balance": "20180.05", "as_of": "2026-11-20"}, lead=True, personal=True)
@@ -120,19 +117,6 @@ async def test_a_service_that_takes_too_long_counts_as_not_known_to_be_sent() ->
 
 
 # --- over HTTP, however often the webhook comes ----------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT) as under_test:
-        yield under_test
-
-
-@pytest_asyncio.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    async with connect(valkey_url) as client:
-        await emptied(client)
-        yield client
 
 
 def messages_to(hotline: UnderTest) -> list[Any]:

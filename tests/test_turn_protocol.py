@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
-import pytest_asyncio
-from hotline_under_test import UnderTest, serving
+from hotline_under_test import UnderTest
 from redis.asyncio import Redis
 from tampering import (
     BALANCE,
@@ -29,37 +27,9 @@ from tampering import (
 
 from ivr.accounts.client import AccountClient
 from ivr.counters import EPOCHS
-from ivr.redis_line import connect
 from ivr.store import CallStore, Claimed, Ended
 
 MINUTE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT) as under_test:
-        yield under_test
-
-
-@pytest_asyncio.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    async with connect(valkey_url) as client:
-        await emptied(client)
-        yield client
-
-
-@pytest.fixture
-def hotline(running: UnderTest, redis: Redis) -> UnderTest:
-    """Give the service with nothing in its Redis, and an account service that verifies once and tells a balance."""
-    running.accounts.script({"verify": ["ok"], "balance": [BALANCE]})
-    running.clock.ahead_ms = 0
-    return running
-
-
-@pytest_asyncio.fixture
-async def caller(hotline: UnderTest) -> AsyncIterator[Caller]:
-    async with calling(hotline) as one:
-        yield one
 
 
 # --- one webhook, many times -----------------------------------------------------------------------------------------
@@ -598,6 +568,6 @@ async def _claim_on(redis: Redis, caller: Caller) -> None:
 async def test_every_key_of_an_ended_call_ends_soon(caller: Caller, redis: Redis) -> None:
     await caller.verified()
     await caller.carrier.post("/twilio/status", caller.form(CallStatus="completed"))
-    left = {key async for key in redis.scan_iter() if key.decode() not in EPOCHS}
+    left = {key for key in await everything(redis) if key.decode() not in EPOCHS}
     assert left == {f"ivr:{{{caller.sid}}}:end".encode()}
     assert 0 < await redis.pttl(left.pop()) <= 4 * 3600_000

@@ -2,26 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from random import Random
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
 import pytest
-import pytest_asyncio
 from fuzzing import TIMES
-from hotline_under_test import AUTH_TOKEN, UnderTest, serving
+from hotline_under_test import AUTH_TOKEN, UnderTest
 from redis.asyncio import Redis
 from tampering import (
     BALANCE,
     NUMBER,
     PASSWORD,
-    SHORT,
     SUM,
     Caller,
     Document,
-    calling,
-    emptied,
     everything,
     kept_of,
     read,
@@ -31,35 +26,9 @@ from tampering import (
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.signing import sign
 from ivr.carrier.webhook import Exchange
-from ivr.redis_line import connect
 from ivr.settings import DEMO_ACCOUNT_SID
 
 OTHER_ACCOUNT = "AC" + "f" * 32
-
-
-@pytest.fixture(scope="module")
-def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT) as under_test:
-        yield under_test
-
-
-@pytest_asyncio.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    async with connect(valkey_url) as client:
-        await emptied(client)
-        yield client
-
-
-@pytest.fixture
-def hotline(running: UnderTest, redis: Redis) -> UnderTest:
-    running.accounts.script({"verify": ["ok"], "balance": [BALANCE]})
-    return running
-
-
-@pytest_asyncio.fixture
-async def caller(hotline: UnderTest) -> AsyncIterator[Caller]:
-    async with calling(hotline) as one:
-        yield one
 
 
 # --- who is let in ---------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ T = TypeVar("T")
 QUICK = Deadlines(reply=0.25, work=0.6, claim=0.8, look=0.02)
 MINUTE_MS = 60_000
 IDLE_MS, VERIFIED_MS = 5 * MINUTE_MS, 15 * MINUTE_MS
+TOO_OLD_MS = 4 * 60 * MINUTE_MS
 YEAR_MS = 365 * 24 * 60 * MINUTE_MS
 MOST_SILENCES = 20
 
@@ -198,7 +199,11 @@ chances = st.integers(0, 13)
 
 
 class WholeCalls(RuleBasedStateMachine):
-    """One call after another on the same hotline; `proved` is when whose number and password were both keyed."""
+    """One call after another on the same hotline; `proved` is when whose number and password were both keyed.
+
+    `began`, `moved_at` and `verified_at` are when the call came in, when the last webhook came that was new, and when a
+    number and its password were keyed the last time, if ever.
+    """
 
     world: World
 
@@ -217,7 +222,8 @@ class WholeCalls(RuleBasedStateMachine):
         self.may_ask = 0
         self.calm = True
         self.whole = True
-        self.years_passed = False
+        self.began = self.moved_at = 0
+        self.verified_at: int | None = None
 
     def now(self) -> int:
         return self.world.hotline.clock()
@@ -246,7 +252,8 @@ class WholeCalls(RuleBasedStateMachine):
         self.proved.clear()
         self.turn, self.may_ask, self.version = -1, 0, ""
         self.calm = self.world.before_redis.fault == "none"
-        self.last_at = self.now()
+        self.last_at = self.began = self.now()
+        self.verified_at = None
         self.takes(self.sends("/twilio/voice", {}))
 
     def sends(self, url: str, fields: dict[str, str], *, again: bool = False) -> Document:
@@ -258,7 +265,8 @@ class WholeCalls(RuleBasedStateMachine):
         if (pin := fields.get("Digits", "")) and not again:
             for member in MEMBERS:
                 if pin == member.pin and member.number in self.keyed_numbers:
-                    self.proved[member] = self.now()
+                    self.proved[member] = self.verified_at = self.now()
+        self.moved_at = self.moved_at if again else self.now()
         document = self.world.run(self.caller.post(url, **fields))
         if document.polls:  # the filler says nothing of anybody; what follows is the reply
             document = self.world.run(self._polled(document))
@@ -376,11 +384,19 @@ class WholeCalls(RuleBasedStateMachine):
         self.here_is(told)
 
     def stands(self, told: Document) -> bool:
-        """Tell whether an answer leaves the call where it was: the same again, or, once a verification is over, a way
-        to the turn that is awaited, without a word. A URL of a call that began hours ago leads nowhere any more."""
+        """Tell whether an answer leaves the call where it was: the same again; once a verification is over, a way to
+        the awaited turn without a word; hours after the call began, when its URLs lead nowhere any more, its end."""
+        if told.body == self.here.body:
+            return True
         if told.hangs_up:
-            return self.years_passed or told.body == self.here.body
-        return told.body == self.here.body or (told.said == "" and told.next == self.here.next)
+            return abs(self.now() - self.began) >= TOO_OLD_MS
+        return told.said == "" and told.next == self.here.next and self.verification_is_over()
+
+    def verification_is_over(self) -> bool:
+        """Tell whether there was a verification in this call and it has ended, idle or as a whole."""
+        if self.verified_at is None:
+            return False
+        return self.now() - self.moved_at >= IDLE_MS or self.now() - self.verified_at >= VERIFIED_MS
 
     def here_is(self, told: Document) -> None:
         """Without Redis a repeated webhook moves the call, and the carrier goes on from the answer that it got."""
@@ -419,7 +435,6 @@ class WholeCalls(RuleBasedStateMachine):
     @rule(ms=st.sampled_from([MINUTE_MS, 4 * MINUTE_MS, 6 * MINUTE_MS, 16 * MINUTE_MS, YEAR_MS, -YEAR_MS]))
     def time_passes(self, ms: int) -> None:
         self.world.hotline.clock.ahead_ms += ms
-        self.years_passed = self.years_passed or abs(ms) == YEAR_MS
         self.proved = {member: at for member, at in self.proved.items() if 0 <= self.now() - at < VERIFIED_MS}
 
     @rule()
