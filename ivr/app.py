@@ -21,6 +21,7 @@ from ivr.accounts.client import AccountClient
 from ivr.agents.leg_calls import LegCalls
 from ivr.agents.legs import Legs
 from ivr.agents.outcomes import Outcomes
+from ivr.agents.places import Places
 from ivr.agents.queue import AgentQueue
 from ivr.agents.ring_limits import RingLimits
 from ivr.audit.chain import chain_keys
@@ -188,6 +189,7 @@ def create_app(
         Bookings(redis, seals, deadline=deadlines.store),
         Surveys(redis, deadline=deadlines.store),
         Messages(redis, seals, deadline=deadlines.store),
+        Places(AgentQueue(redis, seals, now, deadline=deadlines.store), now, rings_back=False),
     )
     trail = AuditTrail(
         settings.audit_folder, chain_keys(settings.secrets), worker=f"{socket.gethostname()}/{settings.worker}", now=now

@@ -4,6 +4,8 @@ from typing import Literal, NamedTuple
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from ivr.place import Place
+
 Rows = tuple[tuple[str, dict[str, str]], ...]
 """Entries of a list, newest first: the kind of each, which chooses its prompt, and its own facts."""
 
@@ -16,6 +18,7 @@ Owes = dict[str, tuple[str, ...]]
 CredentialKind = Literal["id_card", "social_security_card"]
 ListenMode = Literal["key", "number", "six", "eight", "four"]
 DialOutcome = Literal["answered", "busy", "no_answer", "failed"]
+QueueOutcome = Literal["answered", "left", "failed", "again"]
 
 
 # --- events: what the engine is told -------------------------------------------------------------------------------
@@ -64,7 +67,7 @@ class Changes(Struct, frozen=True, tag=True):
     `member` is verified. `pending` will be, once the weak or initial password is changed. `codes` are the SMS codes
     asked for in this call, `texted` what was sent. `owes` are the accounts, by keyed names, for which this call keyed
     such a password: none of them opens before it is changed. Each has the attempts that a code's success gives back.
-    `callback` is the number to call back.
+    `callback` is the number to call back, `place` the caller's in a queue.
     """
 
     member: "Member | UnsetType | None" = UNSET
@@ -73,6 +76,7 @@ class Changes(Struct, frozen=True, tag=True):
     owes: Owes | UnsetType = UNSET
     texted: tuple[str, ...] | UnsetType = UNSET
     callback: str | UnsetType = UNSET
+    place: Place | UnsetType | None = UNSET
 
 
 class DialEnded(Struct, frozen=True, tag=True):
@@ -92,11 +96,33 @@ class Recorded(Struct, frozen=True, tag=True):
     ended: bool = False
 
 
+class Waited(Struct, frozen=True, tag=True):
+    """A round of waiting in the queue is over, or a key was pressed in it; `key` is empty where none was that counts.
+
+    So many callers are `ahead`, and in so many `minutes` it may be this one's turn: None where nobody knows.
+    """
+
+    key: str = ""
+    ahead: int | None = None
+    minutes: int | None = None
+
+
+class QueueLeft(Struct, frozen=True, tag=True):
+    """The caller is in the carrier's queue no more: spoke with an agent, left it by a key, or nothing came of it.
+
+    ``again``: something went wrong on the line, and the caller belongs back into the queue. `to` is the group to which
+    the agent has handed the caller over, if to any.
+    """
+
+    outcome: QueueOutcome
+    to: str = ""
+
+
 class NoAnswer(Struct, frozen=True, tag=True):
     """Work on the caller's last entry was lost (a worker died): the caller is told and asked again."""
 
 
-Event = Started | Keyed | Silence | Garbled | Answered | DialEnded | Recorded | NoAnswer
+Event = Started | Keyed | Silence | Garbled | Answered | DialEnded | Recorded | Waited | QueueLeft | NoAnswer
 
 
 # --- turns: what the engine says, and the one thing it then does ---------------------------------------------------
@@ -135,6 +161,27 @@ class Dial(NamedTuple):
     group: str
 
 
+class Enqueue(NamedTuple):
+    """Put the caller into the queue for the agents of the hotline's named group."""
+
+    group: str
+
+
+class Hold(NamedTuple):
+    """One round of waiting in the queue: after what is said a pause, then `then`, then a wait; any key ends it.
+
+    Pause and wait are whole seconds.
+    """
+
+    then: tuple[Utterance, ...]
+    pause: int
+    wait: int
+
+
+class Leave(NamedTuple):
+    """Take the caller out of the queue; that it is done is told by `QueueLeft`."""
+
+
 class Record(NamedTuple):
     """Beep and record what the caller says, for so many seconds at most; ``#`` ends it, ``*`` drops it."""
 
@@ -149,7 +196,10 @@ class End(NamedTuple):
     """Hang up."""
 
 
-Next = Listen | Ask | Dial | Record | Wait | End
+ForHuman = Dial | Enqueue | Hold | Leave
+"""What waits for a human, or speaks with one: nobody knows how long."""
+
+Next = Listen | Ask | Dial | Enqueue | Hold | Leave | Record | Wait | End
 
 
 class Edge(NamedTuple):
@@ -211,10 +261,11 @@ class Credential(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """All that a call remembers between two turns; it is sealed before it is stored. Instants are ms since 1970.
 
-    `asked` is the service that was chosen last in the main menu, `answered` whether it was given. `parties` are the
-    numbers that called and were dialled, as the first webhook told them: no webhook of other ones is of this call.
-    `dials` counts how often humans were rung. `recording` is what the carrier calls a message just spoken, with its
-    seconds, until it is noted.
+    `asked` is the service that was chosen last in the main menu (a human is none), `answered` whether it was given,
+    `services` all that were chosen. `parties` are the numbers that called and were dialled, as the first webhook told
+    them: no webhook of other ones is of this call. `dials` counts how often humans were rung, `all_repeats` and
+    `all_silences` those of the whole call. `place` is the caller's in a queue. `recording` is what the carrier calls a
+    message just spoken, with its seconds, until it is noted.
     """
 
     hotline: str
@@ -252,3 +303,16 @@ class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     dials: int = 0
     callback: str = ""
     recording: tuple[str, int] | None = None
+    services: tuple[str, ...] = ()
+    all_repeats: int = 0
+    all_silences: int = 0
+    place: Place | None = None
+
+    @property
+    def in_service(self) -> bool:
+        """Tell whether the call is in the service that was chosen last: not back in the menu, nor with a human."""
+        return len(self.stack) > 1 and self.stack[0][1] == self.asked
+
+    def waits_since(self, turn: int) -> bool:
+        """Tell whether the call is in the carrier's queue into which it came with this turn."""
+        return self.place is not None and self.place.turn == turn

@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ivr.call import Dial, DialEnded, End, Session, Turn
+from ivr.call import Dial, DialEnded, End, Enqueue, Session, Turn
 from ivr.calling_numbers import is_telephone
 from ivr.counters import Reserved, Window
 from ivr.engine import step
@@ -26,24 +26,27 @@ _REFUSALS = 3
 """Flows that try another group where one cannot be reached come to an end all the same."""
 
 
-async def dialled(stepping: Stepping, sid: str, session: Session, turn: Turn) -> tuple[Session, Turn]:
+async def dialled(stepping: Stepping, sid: str, before: Session, session: Session, turn: Turn) -> tuple[Session, Turn]:
     """Count a turn's way to a human; once there were too many, go on as where nobody can be reached.
 
-    The same turn counts once, however often it is made. Where Redis cannot count, humans are rung all the same.
+    The same turn counts once, however often it is made, and so does a place in a queue, however often it is left.
+    Where Redis cannot count, humans are rung all the same.
     """
+    if isinstance(turn.next, Enqueue) and before.place is not None:
+        return session, turn
     desk, library = stepping.desk, stepping.library_of(session)
     for _ in range(_REFUSALS):
-        if not isinstance(turn.next, Dial):
+        if not isinstance(turn.next, Dial | Enqueue):
             return session, turn
         if await _may_dial(desk, sid, session, library.hotlines.hotlines[session.hotline].limits):
             return replace(session, dials=session.dials + 1), turn
         flow, node = session.stack[-1]
         announced = getattr(library.flows[flow].nodes[node], "say", ())
-        moved, after = step(library, session, DialEnded("failed"), desk.now())
+        moved, after = step(library, replace(session, place=None), DialEnded("failed"), desk.now())
         session = replace(moved, turn=session.turn)
         say = tuple(one for one in turn.say if one.prompt not in announced)
         turn = Turn(say + after.say, after.next, turn.path + after.path)
-    return session, turn if not isinstance(turn.next, Dial) else turn._replace(next=End())
+    return session, turn if not isinstance(turn.next, Dial | Enqueue) else turn._replace(next=End())
 
 
 async def _may_dial(desk: Desk, sid: str, session: Session, limits: Limits) -> bool:

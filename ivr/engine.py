@@ -18,16 +18,20 @@ from ivr.call import (
     Garbled,
     Keyed,
     NoAnswer,
+    QueueLeft,
     Recorded,
     Said,
     Session,
     Silence,
     Started,
     Turn,
+    Waited,
 )
 from ivr.entries import take_entry
 from ivr.flow import AGAIN, LANGUAGE_KEYS
 from ivr.library import Library
+from ivr.pace import heard_again
+from ivr.waiting import left, queued, waits
 from ivr.walk import FlowStuckError, Walk
 from ivr.whispers import WHISPERS
 
@@ -65,7 +69,7 @@ Input = Keyed | Silence | Garbled
 def step(library: Library, session: Session, event: Event, now: int) -> tuple[Session, Turn]:
     """Give the session after `event`, and what is said and done next. `now` is milliseconds since 1970."""
     walk = Walk(library, session, now)
-    turn = _take(walk, event)
+    turn = queued(walk, _take(walk, event))
     return walk.session, turn
 
 
@@ -79,7 +83,7 @@ def _take(walk: Walk, event: Event) -> Turn:
     match event:
         case Started():
             facts = {"dropped": event.dropped} if event.dropped else {}
-            walk.change(stack=(), heard=frozenset(), said=(), facts=facts)
+            walk.change(stack=(), heard=frozenset(), said=(), facts=facts, place=None)
             return walk.enter(walk.hotline.flow)
         case Answered():
             return _answered(walk, event)
@@ -87,6 +91,12 @@ def _take(walk: Walk, event: Event) -> Turn:
             return _dial_ended(walk, event)
         case Recorded():
             return _recorded(walk, event)
+        case Waited():
+            _end_old_verification(walk)
+            return waits(walk, event)
+        case QueueLeft():
+            _end_old_verification(walk)
+            return left(walk, event)
         case NoAnswer():
             _end_old_verification(walk)
             walk.change(last_at=walk.now)
@@ -237,7 +247,6 @@ def _led(walk: Walk, name: str) -> Turn:
 
 
 def _again(walk: Walk) -> Turn:
-    """Give the answer and the menu again; the second time slower, and so from then on."""
-    repeats = walk.session.repeats + 1
-    walk.change(repeats=repeats, slow=walk.session.slow or repeats >= 2)
+    """Give the answer and the menu again."""
+    walk.session = heard_again(walk.session)
     return walk.hear_again()

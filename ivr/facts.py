@@ -26,6 +26,7 @@ FACTS: Final[Mapping[str, Form]] = {
     "hotline": "a text",
     "hours": "a text",
     "n": "a count",
+    "minutes": "a count",
     "tail": "digits",
     "phone_tail": "digits",
     # What a call remembers for its lookups.

@@ -1,5 +1,6 @@
 """The flow file and the hotline file as typed values: what the people who run a hotline may write, and nothing else."""
 
+from functools import cached_property
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -132,12 +133,33 @@ class ReturnNode(_Model):
     outcome: Name
 
 
+class Waiting(_WithKeys):
+    """What callers hear and may key while they wait in the queue of a group.
+
+    `position` is said first, and again when it has improved (``{n}`` callers are ahead); `next` instead of it where
+    nobody is; `minutes` after it where it is known how long it may take; `patience` where there is nothing new. After a
+    `pause` of seconds come the `options`, and after as long a pause the next round. A key leaves the queue for a node,
+    and keeps the place for 2 minutes; ``again`` tells the position.
+    """
+
+    position: Prompts
+    next: Prompts
+    minutes: Prompts
+    patience: Prompts
+    options: Prompts
+    pause: Annotated[int, Field(ge=5, le=20)] = 10
+
+
 class TransferNode(_Model):
-    """Says prompts and connects the caller with a human of the hotline's group."""
+    """Says prompts and connects the caller with a human of the hotline's group.
+
+    `waiting` is for groups that have a queue.
+    """
 
     kind: Literal["transfer"]
     group: Name
     say: Prompts
+    waiting: Waiting | None = None
     outcomes: dict[Literal["answered", "busy", "no_answer", "failed", "off_duty"], Name]
 
 
@@ -171,6 +193,11 @@ class Flow(_WithKeys):
     lost: Name | None = None
     nodes: dict[Name, Node]
 
+    @cached_property
+    def transfers(self) -> bool:
+        """Tell whether the flow itself puts callers through to a human."""
+        return any(isinstance(node, TransferNode) for node in self.nodes.values())
+
 
 # --- hotlines.yaml ---------------------------------------------------------------------------------------------------
 
@@ -182,13 +209,16 @@ SipAddress = Annotated[str, StringConstraints(pattern=r"^sip:[A-Za-z0-9._-]+@[A-
 class AgentGroup(_Model):
     """The humans behind key 0: the only numbers ever dialled for a transfer, and when they answer.
 
-    `hours` is what callers are told; by `duty` it is decided. Without `duty` they answer at all times.
+    `hours` is what callers are told; by `duty` it is decided. Without `duty` they answer at all times. With `queue`
+    callers wait in order until an agent takes them, whose phone is one of `numbers`; without Redis, and without
+    `queue`, the numbers are rung for each caller.
     """
 
     numbers: tuple[PhoneNumber | SipAddress, ...] = Field(default=(), strict=False)
     ring_seconds: Annotated[int, Field(ge=5, le=120)] = 30
     hours: Texts
     duty: Duty | None = None
+    queue: bool = False
 
 
 class Limits(_Model):

@@ -15,10 +15,16 @@ password menu, whose callers may have no password to verify with.
 
 def unfinished(library: Library, session: Session) -> str:
     """Give the choice that a call ends in the middle of, also where it had been gone on with; nothing where none."""
-    if session.answered or session.hotline not in library.hotlines.hotlines:
+    if session.answered or not session.in_service or session.hotline not in library.hotlines.hotlines:
         return ""
-    ways = [node.outcomes for node in _goes_on(library, session.hotline)]
-    return next((one for one in SERVICES if session.asked in (one, *(way.get(one) for way in ways))), "")
+    service = service_of(library, session.hotline, session.asked)
+    return service if service in SERVICES else ""
+
+
+def service_of(library: Library, hotline: str, chosen: str) -> str:
+    """Give the name of a choice in the main menu, also where a call that broke off was gone on with."""
+    ways = [node.outcomes for node in _goes_on(library, hotline)] if hotline in library.hotlines.hotlines else []
+    return next((one for one in SERVICES if chosen in (one, *(way.get(one) for way in ways))), chosen)
 
 
 async def dropped(inquiry: Inquiry) -> Answered:

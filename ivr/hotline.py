@@ -7,24 +7,26 @@ a filler, and is committed on the claim.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
 from ivr.audit.ledger import Ledger
-from ivr.call import Ask, Dial, End, Event, NoAnswer, Session, Started, Turn
+from ivr.call import Ask, End, Event, ForHuman, NoAnswer, QueueLeft, Session, Started, Turn
 from ivr.dialling import dialled
 from ivr.dropped import DroppedCalls
 from ivr.emergency import Emergency
+from ivr.endings import Endings
 from ivr.inquiry import Desk
 from ivr.lookups import DECLARED
 from ivr.metrics import Metrics
 from ivr.pages import Call, Page, Pages, turn_of
 from ivr.public_mode import PublicMode
+from ivr.queueing import broken_off, looked, placed
 from ivr.seals import Position, Seals, position_of
 from ivr.shedding import Shedding
 from ivr.stepping import Deadlines, Step, Stepping, Worked
-from ivr.store import Busy, CallStore, Claimed, Ended, Kept, Lost, Spent, StoreAway
+from ivr.store import CallStore, Claimed, Ended, Kept, Lost, StoreAway
 from ivr.versions.live import LiveVersions, StillComing
 from ivr.works import Works, place_of
 
@@ -66,8 +68,9 @@ class Hotline:
         self.pages = Pages(seals, write)
         self.hang_up = hang_up
         self.public = PublicMode(self.stepping, self.pages, hang_up)
-        self.works = Works(worker)
+        self.works = Works(worker, store)
         self.shedding = Shedding(lambda: versions.current, write, metrics)
+        self.endings = Endings(store, dropped, self.stepping, self.shedding)
 
     # --- what a channel calls ---
 
@@ -85,10 +88,7 @@ class Hotline:
     async def turn(self, call: Call, token: str, event: Event) -> bytes:
         """Answer the webhook of a turn: a step where this turn is awaited, the last reply where it is not."""
         position = self.pages.opened(("turn",), call, token)
-        try:
-            return await self._turn(call, position, token, event, _clock())
-        except StoreAway:
-            return await self.public.answer(call, position, event)
+        return await self._or_public(self._turn(call, position, token, event, _clock()), call, position, event)
 
     async def _turn(self, call: Call, position: Position | None, token: str, event: Event, arrived: float) -> bytes:
         kept = await self._load(call)
@@ -110,10 +110,7 @@ class Hotline:
     async def poll(self, call: Call, token: str) -> bytes:
         """Answer who comes back for the reply to work that was going on; no claim and no reply are no answer."""
         position = self.pages.opened(("poll",), call, token)
-        try:
-            return await self._poll(call, position, _clock())
-        except StoreAway:
-            return await self.public.answer(call, position, NoAnswer())
+        return await self._or_public(self._poll(call, position, _clock()), call, position, NoAnswer())
 
     async def _poll(self, call: Call, position: Position | None, arrived: float) -> bytes:
         kept = await self._load(call)
@@ -127,18 +124,36 @@ class Hotline:
             return await self._stand(call, kept, arrived)
         return await self._join(call, position, kept, arrived)
 
+    async def left(self, call: Call, token: str, event: QueueLeft) -> bytes:
+        """Answer who comes out of the carrier's queue, however often and beside whatever late round of the wait."""
+        position = self.pages.opened(("queue",), call, token)
+        return await self._or_public(self._left(call, position, event, _clock()), call, position, event)
+
+    async def _left(self, call: Call, position: Position | None, event: QueueLeft, arrived: float) -> bytes:
+        kept = await self._load(call)
+        if isinstance(kept, Ended):
+            return self._over(kept, kept.turn)
+        if position is not None and (kept is None or position.turn > kept.turn + 1):
+            return await self._resume(call, position, kept, event, arrived)
+        if kept is not None and position is not None and kept.session.waits_since(position.turn):
+            return await self._step(Step(call, kept.session, kept.turn, event, arrived))
+        return await self._stand(call, kept, arrived)
+
     async def fallback(self, call: Call, failed_token: str) -> bytes:
         """Carry on with a call whose last webhook failed: say again where it stands, without counting anything.
 
-        A call that waits for a human is sent to the turn after it instead, or its agents would be rung again.
+        A call that was put through to a human is sent to the turn after it instead, or its agents would be rung again.
+        One that waits is out of the carrier's queue by now, and comes back into it.
         """
-        position = self.pages.opened(("turn", "poll"), call, failed_token)
+        position = self.pages.opened(("turn", "poll", "queue"), call, failed_token)
         try:
             kept = await self._load(call)
             if isinstance(kept, Ended):
                 return self._over(kept, turn_of(position))
             here = position if kept is None else position_of(kept.session)
-            if here is not None and await self.stepping.with_a_human(here):
+            if here is not None and (step := await broken_off(self.stepping, call, here, kept, _clock())):
+                return await self._step(step)
+            if here is not None and here.place is None and await self.stepping.with_a_human(here):
                 return self.pages.on(call, here)
             if kept is None and position is not None:
                 return await self._resume(call, position, kept, NoAnswer(), _clock())
@@ -147,16 +162,14 @@ class Hotline:
             return await self.public.carry_on(call, position)
 
     async def ended(self, call: Call) -> None:
-        """Take note that the carrier says the call is over; who was cut off is offered to go on in the next call."""
+        """Take note that the carrier says the call is over."""
+        await self.endings.note(call)
+
+    async def _or_public(self, answer: Awaitable[bytes], call: Call, position: Position | None, event: Event) -> bytes:
         try:
-            kept = None if self.shedding.shed(call) else await self._load(call)
-            if kept is None and self.shedding.floods(call):
-                return  # a tombstone for every call of a flood would fill Redis
-            await self.store.end(call.sid)
-            if isinstance(kept, Kept):
-                await self.dropped.note(call.calling, self.stepping.unfinished(kept.session))
-        except StoreAway as away:
-            log.warning("The end of a call could not be noted, so it is forgotten by its time to live: %s", away)
+            return await answer
+        except StoreAway:
+            return await self.public.answer(call, position, event)
 
     async def _load(self, call: Call) -> Kept | Ended | None:
         return call.checked(await self.store.load(call.sid))
@@ -195,6 +208,7 @@ class Hotline:
     async def _step(self, one: Step) -> bytes:
         """Make one transition, in this webhook where nothing outside is asked, else as claimed work."""
         one = one._replace(before=one.call.bound(one.before))
+        one = one._replace(event=await looked(self.stepping, one.call.sid, one.before, one.event))
         try:
             session, turn = await self.stepping.inside(one.call.sid, one.before, one.event)
         except StillComing:
@@ -207,7 +221,8 @@ class Hotline:
         """Commit a transition and give its reply, or the reply of whoever was first."""
         session, turn = done.session, done.turn
         session = replace(session, turn=one.before.turn + 1)
-        session, turn = await dialled(self.stepping, one.call.sid, session, turn)
+        session, turn = await dialled(self.stepping, one.call.sid, one.before, session, turn)
+        session = await placed(self.stepping, one.call.sid, session, turn)
         token = self.pages.token(one.call, session)
         reply = self.pages.turn(one.call, session, turn, self.stepping.group(session, turn), token)
         committed = await self.store.commit(
@@ -215,7 +230,7 @@ class Hotline:
             expected=one.expected,
             session=session,
             reply=reply,
-            ttl_s=KEEP_DIAL_S if isinstance(turn.next, Dial) else KEEP_S,
+            ttl_s=KEEP_DIAL_S if isinstance(turn.next, ForHuman) else KEEP_S,
             awaited_token=token,
             claim=one.claim,
             give_back_failed=done.gives_back,
@@ -231,6 +246,9 @@ class Hotline:
         """Give the reply of whoever moved the call first, waiting for it where there is none yet."""
         if lost.ended:
             return self._over(Ended(lost.turn, lost.reply), one.before.turn + 1)
+        if isinstance(one.event, QueueLeft) and one.before.place is not None:
+            here = replace(position_of(one.before), turn=one.before.place.turn)
+            return await self._left(one.call, here, one.event, one.arrived)
         if lost.reply is not None and not lost.claimed:
             return lost.reply
         position = position_of(one.before)
@@ -248,29 +266,13 @@ class Hotline:
     async def _claim(self, one: Step, session: Session, turn: Turn, *, verifies: bool) -> bytes:
         """Claim the turn's work, start it, and give its reply, or the filler where it takes longer."""
         with self.works.claiming() as claim:
-            result, spent = await self._claimed(one, claim, reserve=verifies)
+            most = self.stepping.failed_per_call(one.before)
+            result, spent = await self.works.claimed(one, claim, KEEP_S, reserve=verifies, most=most)
             if isinstance(result, Claimed):
                 session = replace(session, failed=max(session.failed, result.failed))
                 work = self.works.start(claim, self._work(one._replace(claim=claim), session, turn, spent))
                 return await self._reply_or_filler(one.call, one.before, work, one.arrived)
         return await self._beaten(one, result if isinstance(result, Lost) else Lost(None, None, claimed=True))
-
-    async def _claimed(self, one: Step, claim: str, *, reserve: bool) -> tuple[Claimed | Lost | Busy, bool]:
-        """Claim, with an attempt reserved where one is needed; the call may have none left (then True)."""
-        for reserves in (reserve, False):
-            result = await self.store.claim(
-                one.call.sid,
-                expected=one.expected,
-                claim_id=claim,
-                worker=self.works.worker,
-                session=one.before,
-                ttl_s=KEEP_S,
-                reserve_failed=reserves,
-                limit_failed=self.stepping.failed_per_call(one.before),
-            )
-            if not isinstance(result, Spent):
-                return result, reserve and not reserves
-        raise AssertionError("A claim that reserves nothing cannot be refused for want of attempts.")
 
     async def _work(self, one: Step, session: Session, turn: Turn, spent: bool) -> bytes:
         """Ask until the call waits for the caller again, then commit on the claim."""
@@ -280,11 +282,8 @@ class Hotline:
             log.error("The work of a turn failed, the caller is told and asked again: %s.", place_of(error))
             before = replace(one.before, failed=session.failed)
             done = Worked(*await self.stepping.inside(one.call.sid, before, NoAnswer()))
-        try:
-            return await self._commit(one, done)
-        except StoreAway:
-            # Whatever was found out may not be told: without a commit it could be told twice.
-            return await self.public.answer(one.call, position_of(one.before), one.event)
+        # Without Redis what was found out may not be told: without a commit it could be told twice.
+        return await self._or_public(self._commit(one, done), one.call, position_of(one.before), one.event)
 
     async def _reply_or_filler(self, call: Call, before: Session, work: asyncio.Task[bytes], arrived: float) -> bytes:
         await asyncio.wait({work}, timeout=max(0.0, arrived + self.deadlines.reply - _clock()))

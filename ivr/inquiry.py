@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ivr.accounts.client import AccountClient
 from ivr.bookings import Bookings
@@ -15,6 +16,26 @@ from ivr.redis_line import Command
 from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals
 from ivr.surveys import Surveys
+
+
+class Stands(Protocol):
+    """Where a caller stands in a queue."""
+
+    @property
+    def ahead(self) -> int: ...
+    @property
+    def minutes(self) -> int | None: ...
+
+
+class Queues(Protocol):
+    """The queues for humans: `ivr.agents.places` has what each step means. Each may raise StoreAway."""
+
+    async def stands(self, call: str, session: Session, library: Library, /) -> Stands: ...
+    async def aside(self, call: str, session: Session, /) -> None: ...
+    async def gone(self, call: str, session: Session, /) -> None: ...
+    async def served(self, call: str, session: Session, /) -> str: ...
+    async def speaks(self, call: str, session: Session, /) -> bool: ...
+    async def to_callback(self, call: str, session: Session, library: Library, booking: str, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -31,6 +52,7 @@ class Desk:
     bookings: Bookings
     surveys: Surveys
     messages: Messages
+    places: Queues
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from ivr import flow as nodes
-from ivr.call import Listen, ListenMode
+from ivr.call import Listen, ListenMode, Session
 
 WAITS: Final = {False: (8, 10), True: (12, 15)}
 """Seconds for the first key and between keys, at normal pace and in slow mode."""
@@ -29,3 +31,9 @@ def listening(node: nodes.Node, *, slow: bool) -> Listen:
     elif isinstance(node, nodes.MenuNode) and node.wait:
         first = node.wait
     return Listen(mode, first, between)
+
+
+def heard_again(session: Session) -> Session:
+    """Count that the caller asks to hear something again: the second time it is slower, and so from then on."""
+    repeats = session.repeats + 1
+    return replace(session, repeats=repeats, all_repeats=session.all_repeats + 1, slow=session.slow or repeats >= 2)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from ivr.call import End, Session, Turn, Utterance, Wait
+from ivr.call import End, Enqueue, Session, Turn, Utterance, Wait
 from ivr.flow import AgentGroup
 from ivr.seals import Position, Seals, position_of
 from ivr.store import Ended, Kept
@@ -41,6 +41,13 @@ class Call(NamedTuple):
         return kept
 
 
+class Queue(NamedTuple):
+    """The carrier's queue of one caller: its name, and the token that names where the call goes on after it."""
+
+    name: str
+    token: str
+
+
 class Page(NamedTuple):
     """All that a channel needs to write a turn: `token` names where the caller goes on, `kind` how."""
 
@@ -48,6 +55,7 @@ class Page(NamedTuple):
     token: str
     kind: str
     group: AgentGroup | None = None
+    queue: Queue | None = None
 
 
 class Pages:
@@ -65,7 +73,8 @@ class Pages:
         self, call: Call, session: Session, turn: Turn, group: AgentGroup | None, token: str | None = None
     ) -> bytes:
         """Write the turn that brought a call to where the session stands; ``token`` is its own where it is made yet."""
-        return self._write(Page(turn, token or self.token(call, session), "turn", group))
+        queue = self._queue(call, session) if isinstance(turn.next, Enqueue) else None
+        return self._write(Page(turn, token or self.token(call, session), "turn", group, queue))
 
     def poll(self, call: Call, before: Session, say: tuple[Utterance, ...]) -> bytes:
         """Write what is said while work goes on, and come back for its reply: made from where the call stood before."""
@@ -85,6 +94,10 @@ class Pages:
             if found := self._seals.open_token(kind, call.sid, token):
                 return found
         return None
+
+    def _queue(self, call: Call, session: Session) -> Queue:
+        """Give each caller a queue of the carrier's that nobody else is in: the order of callers is kept elsewhere."""
+        return Queue(f"q-{call.sid}", self._seals.seal_token("queue", call.sid, position_of(session)))
 
     def _go_to(self, kind: str, call: Call, position: Position, say: tuple[Utterance, ...]) -> bytes:
         return self._write(Page(Turn(say, Wait()), self._seals.seal_token(kind, call.sid, position), kind))

@@ -2,8 +2,9 @@
 
 from msgspec.structs import replace
 
-from ivr.call import Event, NoAnswer, Started
+from ivr.call import Event, NoAnswer, QueueLeft, Started
 from ivr.pages import Call, Pages
+from ivr.queueing import waited
 from ivr.seals import Position
 from ivr.stepping import Stepping
 
@@ -24,12 +25,15 @@ class PublicMode:
             return self._hang_up
         else:
             session = self._stepping.session_at(position)
+            event = waited(session, event)
         session, turn = await self._stepping.inside(call.sid, replace(session, public=True), event)
         session = replace(session, turn=session.turn + 1)
         return self._pages.turn(call, session, turn, self._stepping.group(session, turn))
 
     async def carry_on(self, call: Call, position: Position | None) -> bytes:
         """Go on where a webhook failed; agents who were rung are not rung again."""
+        if position is not None and position.place is not None:
+            return await self.answer(call, position, QueueLeft("again"))
         if position is not None and await self._stepping.with_a_human(position):
             return self._pages.on(call, position)
         return await self.answer(call, position, NoAnswer())

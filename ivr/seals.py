@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 
 from ivr.call import Session
+from ivr.place import Place
 
 SECRET_BYTES = 32
 LONGEST_TOKEN = 1024
@@ -47,12 +48,13 @@ class Position(
     forbid_unknown_fields=True,
     rename={
         "turn": "n", "version": "v", "stack": "s", "lang": "l", "slow": "p", "silences": "q", "wrongs": "w",
-        "failed": "f", "key_turns": "k", "key_ms": "m", "hotline": "h", "started": "t",
+        "failed": "f", "key_turns": "k", "key_ms": "m", "hotline": "h", "started": "t", "place": "e",
     },
 ):  # fmt: skip
     """Where a call stands, as its next URL tells it: nothing personal, no facts, never "verified".
 
-    ``turn`` is the turn that the URL is for, one after the turn that handed it out; ``started`` is ms since 1970. The
+    ``turn`` is the turn that the URL is for, one after the turn that handed it out; ``started`` is ms since 1970;
+    ``place`` is that of a caller who waits in a queue. The
     fields go by their names as those of a session do, but by short ones.
     """
 
@@ -68,6 +70,7 @@ class Position(
     key_ms: int
     hotline: str
     started: int
+    place: Place | None = None
 
 
 def position_of(session: Session) -> Position:
@@ -85,6 +88,7 @@ def position_of(session: Session) -> Position:
         key_ms=session.key_ms,
         hotline=session.hotline,
         started=session.started,
+        place=session.place if session.place is not None and session.place.waits else None,
     )
 
 
@@ -103,6 +107,7 @@ def session_from(position: Position) -> Session:
         key_ms=position.key_ms,
         hotline=position.hotline,
         started=position.started,
+        place=position.place,
     )
 
 

@@ -9,7 +9,20 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from ivr.audit.ledger import Ledger
-from ivr.call import Answered, Ask, Dial, End, Event, Session, Silence, Started, Turn, Utterance
+from ivr.call import (
+    Answered,
+    Ask,
+    Dial,
+    End,
+    Event,
+    Leave,
+    Session,
+    Silence,
+    Started,
+    Turn,
+    Utterance,
+    Waited,
+)
 from ivr.emergency import Emergency
 from ivr.engine import begin, step, verification_is_over
 from ivr.flow import AgentGroup, CollectNode, Hotline, LookupNode, TransferNode
@@ -178,6 +191,8 @@ class Stepping:
         library = known or self.versions.current
         session = _on(library, session)
         begins, spoke = session.turn < 0, session.lang
+        if not session.stack and isinstance(event, Waited):
+            return session, Turn((), Leave())  # where the call goes on from its start, it cannot be in a queue
         if not session.stack:
             event = event if isinstance(event, Started) else Started()
         elif _asks_for_nothing(library, session):

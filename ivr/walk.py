@@ -18,6 +18,9 @@ FUSE = 100
 HUMAN_OFFERED = "0"
 """Among what was heard: that a human was offered, as slow mode does once in a call."""
 
+MOST_SERVICES = 12
+"""So many of the last services that were chosen in a call are remembered."""
+
 SENIOR_AGE = 60
 """Callers of this age and over are offered a human first after an answer, and at the first silence."""
 
@@ -73,26 +76,28 @@ class Walk:
             node = self.node()
             match node:
                 case nodes.SayNode():
-                    self.change(answered=True)
+                    if self.session.in_service:
+                        self.change(answered=True)
                     self.speak(node.say, lead=True, personal=personal)
                     for kind, facts in self.rows if node.rows else ():
                         self.speak((node.rows[kind],), lead=True, personal=personal, facts=facts)
                     self.leave("to")
                     name = node.to
                 case nodes.MenuNode():
-                    if len(self.session.stack) == 1:
-                        self.change(asked="")  # back in the main menu there is nothing left to go on with
                     return self.prompt(node)
                 case nodes.CollectNode():
-                    self.change(answered=False)  # what was said was why it is asked for, or about another number
+                    if self.session.in_service:
+                        self.change(answered=False)  # what was said was why it is asked for, or about another number
                     return self.prompt(node)
                 case nodes.LookupNode():
                     if node.give:
                         self.change(facts={**self.session.facts, **node.give})
                     return self.turn(Ask(node.call, secret))
                 case nodes.CallNode():
-                    if len(self.session.stack) == 1:
-                        self.change(asked=name, answered=False)
+                    if len(self.session.stack) == 1 and not self.library.flows[node.flow].transfers:
+                        self.change(
+                            asked=name, answered=False, services=(*self.session.services, name)[-MOST_SERVICES:]
+                        )
                     name = self.library.flows[node.flow].start
                     self.change(stack=(*self.session.stack, (node.flow, name)))
                 case nodes.ReturnNode():
@@ -143,7 +148,7 @@ class Walk:
     def silence(self, instead: tuple[str, ...] = (), facts: Facts | None = None) -> Turn:
         """Count a silence, slow down and say it again, or `instead` (an unfinished number costs one silence too)."""
         silences = self.session.silences + 1
-        self.change(silences=silences, slow=True)
+        self.change(silences=silences, all_silences=self.session.all_silences + 1, slow=True)
         if silences >= self.hotline.limits.silences:
             return self.lost("silence.spent")
         if instead:
@@ -203,12 +208,12 @@ class Walk:
         today = china_day(self.now)
         return (what.first is None or what.first <= today) and today <= what.last
 
-    def on_duty(self, name: str) -> bool:
-        """Tell whether a group of this hotline has anybody to ring, at this hour."""
+    def on_duty(self, name: str, at: int | None = None) -> bool:
+        """Tell whether a group of this hotline has anybody to ring: now, or at an instant in ms since 1970."""
         group = self.hotline.agents.get(name)
         if group is None or not group.numbers:
             return False
-        return on_duty(group.duty, self.library.working_days, china_time(self.now))
+        return on_duty(group.duty, self.library.working_days, china_time(self.now if at is None else at))
 
     def senior(self) -> bool:
         """Tell whether the caller is 60 or over, by the birth date of the ID number, else by the birth year."""

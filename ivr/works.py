@@ -9,7 +9,8 @@ from traceback import extract_tb
 from typing import Any
 
 from ivr.crashes.flights import hold
-from ivr.store import Claim
+from ivr.stepping import Step
+from ivr.store import Busy, CallStore, Claim, Claimed, Lost, Spent
 
 
 class Works:
@@ -18,7 +19,8 @@ class Works:
     `known_dead` tells of a worker's name whether that process is dead for certain: nobody waits for its claims.
     """
 
-    def __init__(self, worker: str) -> None:
+    def __init__(self, worker: str, store: CallStore) -> None:
+        self._store = store
         self.worker = f"{worker}-{token_hex(4)}"
         self.known_dead: Callable[[str], bool] = lambda _: False
         self._works: dict[str, asyncio.Task[bytes] | None] = {}
@@ -33,6 +35,28 @@ class Works:
         finally:
             if self._works.get(claim) is None:
                 self._works.pop(claim, None)
+
+    async def claimed(
+        self, one: Step, claim: str, ttl_s: float, *, reserve: bool, most: int
+    ) -> tuple[Claimed | Lost | Busy, bool]:
+        """Claim the work of a step, with one of `most` attempts where one is needed; the call may have none left.
+
+        That is told by True.
+        """
+        for reserves in (reserve, False):
+            result = await self._store.claim(
+                one.call.sid,
+                expected=one.expected,
+                claim_id=claim,
+                worker=self.worker,
+                session=one.before,
+                ttl_s=ttl_s,
+                reserve_failed=reserves,
+                limit_failed=most,
+            )
+            if not isinstance(result, Spent):
+                return result, reserve and not reserves
+        raise AssertionError("A claim that reserves nothing cannot be refused for want of attempts.")
 
     def start(self, claim: str, work: Coroutine[Any, Any, bytes]) -> asyncio.Task[bytes]:
         """Start the work of a claim; it goes on whether or not anybody waits for it."""

@@ -5,6 +5,8 @@
     at: "2026-11-18T14:00+08:00"                  # when the call comes in; without it at no time in particular
     from: anonymous                               # the calling number; without it one of the mainland
     dropped: years                                # what the caller had chosen in a call that broke off just before
+    ahead: 2                                      # so many wait for a human already
+    brisk: true                                   # humans have answered ten callers in the last ten minutes
     agent: busy                                   # how a dial ends: answered, busy, no-answer, failed, canceled
     rings: 120                                    # seconds that pass until a dial has ended
     service: {verify: [wrong, ok], balance: [{balance: "12034.50", as_of: "2026-10-31", status: normal}]}
@@ -29,6 +31,10 @@
         hears: [main.long]
       - press: "speak 12 #"                       # a message of 12 seconds is spoken and ended by this key, # or *
         hears: [message.kept]
+      - press: "agent takes"                      # not a key: out of the queue, for a talk
+        hears: [survey.ask]
+      - press: "one goes"                         # not a key: one of those who are ahead is served; nothing is heard
+      - press: "one comes"                        # not a key: somebody else begins to wait; nothing is heard
       - press: "wait 301"                         # not a key: seconds pass; nothing is heard
       - press: "counts lost"                      # not a key: the store loses its counts; nothing is heard
       - press: "nothing kept"                     # not a key: the store keeps nothing that was keyed or said
@@ -60,6 +66,10 @@ NOTHING_KEPT = "nothing kept"
 
 SERVICE_OUT = "service out"
 
+AGENT_TAKES = "agent takes"
+
+ONE_GOES, ONE_COMES = "one goes", "one comes"
+
 VERIFYING = ("verify", "verify-code")
 
 AGENTS: Mapping[str, DialOutcome] = {
@@ -85,8 +95,12 @@ VOICE_LANGUAGES: Mapping[str, str] = {"cmn-CN": "zh", "yue-CN": "yue", "en-US": 
 
 _HEADERS = {"call", "to", "at", "agent", "rings", "service", "used_up", "codes_used_up", "verified"}
 _HEADERS |= {"from", "booked", "callbacks_used_up", "messages_used_up", "dropped", "set", "texts", "script"}
+_HEADERS |= {"ahead", "brisk"}
 _FIELDS = {"press", "hears", "spoken", "slow", "waits", "then", "times"}
-_PRESSES = re.compile(r"[0-9*#]+|-|wait [0-9]+|speak [0-9]+ [#*]|counts lost|nothing kept|service out")
+_PRESSES = re.compile(
+    r"[0-9*#]+|-|wait [0-9]+|speak [0-9]+ [#*]|counts lost|nothing kept|service out"
+    r"|agent takes|one goes|one comes"
+)
 
 
 @dataclass(frozen=True)
@@ -134,6 +148,8 @@ class Script:
     booked: tuple[str, ...]
     callbacks_used_up: bool
     messages_used_up: bool
+    ahead: int
+    brisk: bool
     verified: tuple[tuple[str, str], ...] | None
     set: tuple[str, ...] | None
     texts: tuple[str, ...] | None
@@ -174,6 +190,8 @@ def _script(file: str, data: dict[str, Any]) -> Script:
         tuple(data.get("booked", ())),
         data.get("callbacks_used_up", False),
         data.get("messages_used_up", False),
+        data.get("ahead", 0),
+        data.get("brisk", False),
         tuple(_account(one) for one in data["verified"]) if "verified" in data else None,
         tuple(data["set"]) if "set" in data else None,
         tuple(data["texts"]) if "texts" in data else None,
@@ -196,7 +214,7 @@ def _lines(where: str, step: int, data: dict[str, Any]) -> list[Line]:
         data.get("waits"),
         data.get("then") == "end",
     )
-    if line.passes is not None or press in (COUNTS_LOST, NOTHING_KEPT, SERVICE_OUT):
+    if line.passes is not None or press in (COUNTS_LOST, NOTHING_KEPT, SERVICE_OUT, ONE_GOES, ONE_COMES):
         assert data.keys() == {"press"}, f"{where}: nothing is heard at {press!r}"
     else:
         assert "hears" in data, f"{where}: what is heard after {press!r}?"

@@ -7,9 +7,12 @@ from dataclasses import replace
 
 import msgspec
 from call_scripts import (
+    AGENT_TAKES,
     AGENTS,
     COUNTS_LOST,
     NOTHING_KEPT,
+    ONE_COMES,
+    ONE_GOES,
     SERVICE_OUT,
     Line,
     Script,
@@ -19,6 +22,7 @@ from call_scripts import (
 )
 from scripted_accounts import ScriptedAccounts, known_to_be_out
 from scripted_client import ScriptedClient
+from scripted_queue import RememberedQueue
 
 from ivr.agents.callbacks import BOOKINGS_A_DAY
 from ivr.agents.messages import MESSAGES_A_DAY
@@ -30,10 +34,14 @@ from ivr.call import (
     DialEnded,
     Edge,
     End,
+    Enqueue,
     Event,
+    Hold,
     Keyed,
+    Leave,
     Listen,
     ListenMode,
+    QueueLeft,
     Record,
     Recorded,
     Session,
@@ -41,6 +49,7 @@ from ivr.call import (
     Started,
     Turn,
     Utterance,
+    Waited,
 )
 from ivr.counters import Counters, Refused, Reserved, Window
 from ivr.engine import begin, step
@@ -97,6 +106,7 @@ class EngineCaller:
         self.weak: set[str] = set()
         self.surveys = RememberedSurveys()
         self.messages = RememberedMessages()
+        self.queue = RememberedQueue(script.ahead, brisk=script.brisk)
         self.desk = Desk(
             ScriptedClient(self.accounts),
             self.counters,
@@ -107,6 +117,7 @@ class EngineCaller:
             RememberedBookings(script.booked),
             self.surveys,
             self.messages,
+            self.queue,
         )
 
     async def plays(self) -> None:
@@ -120,26 +131,47 @@ class EngineCaller:
                 self.passwords.away = self.messages.away = True
             elif line.press == SERVICE_OUT:
                 known_to_be_out(self.desk.accounts.breaker)
+            elif line.press == ONE_GOES:
+                self.queue.goes()
+            elif line.press == ONE_COMES:
+                self.queue.comes()
             else:
                 await self._does(line)
         check_asked(self.script, self.accounts)
 
     async def _does(self, line: Line) -> None:
         self.now += SECONDS_A_TURN * 1000
-        heard = await self._takes(self._event(line))
+        heard = await self._takes(await self._event(line))
         while self.turn is not None and isinstance(self.turn.next, Dial):
             self.now += self.script.rings * 1000
             heard += await self._takes(DialEnded(AGENTS[self.script.agent]))
+        while self.turn is not None and isinstance(self.turn.next, Enqueue | Leave):
+            heard += await self._takes(await self._in_queue(self.turn.next))
         assert self.turn is not None
         check_heard(self.library, self.script, line, heard)
         check_goes_on(line, ended=isinstance(self.turn.next, End), waits=_waits(self.turn))
 
-    def _event(self, line: Line) -> Event:
+    async def _in_queue(self, what: Enqueue | Leave) -> Event:
+        """Do what the driver and the carrier do: the first turn in the queue follows at once, and so does the end."""
+        place = self.session.place
+        assert place is not None
+        if isinstance(what, Leave):
+            return QueueLeft("left")
+        self.session = msgspec.structs.replace(self.session, place=msgspec.structs.replace(place, turn=0))
+        return await self._waited("")
+
+    async def _waited(self, press: str) -> Waited:
+        stands = await self.queue.stands("", self.session, self.library)
+        return Waited(press.strip("-"), stands.ahead, stands.minutes)
+
+    async def _event(self, line: Line) -> Event:
         if line.press is None:
             return Started(self.script.dropped)
         assert self.turn is not None
         if isinstance(self.turn.next, Record):
             return _recorded(line)
+        if isinstance(self.turn.next, Hold):
+            return QueueLeft("answered") if line.press == AGENT_TAKES else await self._waited(line.press)
         assert isinstance(self.turn.next, Listen), f"pressed {line.press!r}, but nobody listens"
         return Silence() if line.press == "-" else gathered(self.turn.next.mode, line.press)
 
@@ -148,9 +180,10 @@ class EngineCaller:
         while True:
             self.session, self.turn = step(self.library, self.session, event, self.now)
             self.session = msgspec.msgpack.decode(msgspec.msgpack.encode(self.session), type=Session)
-            heard += self.turn.say
+            said = self.turn.say + (self.turn.next.then if isinstance(self.turn.next, Hold) else ())
+            heard += said
             self.walked.update(self.turn.path)
-            self.spoken.update((one.prompt, one.lang) for one in self.turn.say)
+            self.spoken.update((one.prompt, one.lang) for one in said)
             if not isinstance(self.turn.next, Ask):
                 return heard
             event = await self._answer(self.turn.next)
@@ -232,6 +265,8 @@ def gathered(mode: ListenMode, press: str) -> Keyed:
 
 def _waits(turn: Turn) -> int | None:
     """Give the one wait that the carrier has: for the first key and between keys."""
+    if isinstance(turn.next, Hold):
+        return turn.next.wait
     if not isinstance(turn.next, Listen):
         return None
     listen = turn.next
@@ -272,6 +307,9 @@ class RememberedBookings(Bookings):
 
     async def is_booked(self, number: str) -> bool:
         return number in self._open
+
+    def names(self, number: str) -> tuple[str, ...]:
+        return (number,)
 
     async def book(self, booking: Booking) -> Booking | None:
         return self._open.setdefault(booking.number, msgspec.structs.replace(booking, code=CODE))

@@ -309,6 +309,29 @@ TO_MENU = Edit(
 )
 
 
+WAITING = [
+    Edit(
+        AGENT,
+        "say: agent.transfer\n",
+        "say: agent.transfer\n    waiting: {position: queue.position, next: queue.next, minutes: queue.next, "
+        'patience: queue.next, options: queue.options, keys: {"0": again, "*": back}}\n',
+    ),
+    Edit(
+        ZH,
+        "goodbye:",
+        "queue.position: 还有{n:people}。\nqueue.next: 请等候。\n"
+        "queue.options: 听位置，请按零；返回，请按星号键。\ngoodbye:",
+    ),
+    Edit(
+        EN,
+        "goodbye:",
+        "queue.position: You have {n:people} ahead.\nqueue.next: Please wait.\n"
+        "queue.options: To hear your position, press zero. To go back, press the star key.\ngoodbye:",
+    ),
+]
+"""A queue without a fault."""
+
+
 def more(zh: str, en: str = "Again, press one. Once more, press two.") -> list[Edit]:
     """Add a menu with keys 1 and 2 whose prompt is the example."""
     return [
@@ -510,6 +533,38 @@ BAD: dict[str, list[Bad]] = {
             AGENT,
             "kind: record",
             "Record 'off_duty' lacks the outcome 'back'.",
+        ),
+    ],
+    "queue-in-silence": [
+        Bad(
+            [Edit(HOTLINES, 'numbers: ["+12025550133"]', 'queue: true\n        numbers: ["+12025550133"]')],
+            AGENT,
+            "connect:",
+            "Transfer 'connect' says nothing to who waits for 'general' of hotline 'main'.",
+        ),
+    ],
+    "queue-for-nobody": [
+        Bad(
+            [*WAITING, Edit(HOTLINES, "general: {hours", "general: {queue: true, hours")],
+            HOTLINES,
+            "true, hours",
+            "Group 'general' of hotline 'small' has a queue, but no numbers at which agents are rung.",
+        ),
+    ],
+    "unnamed-key-in-queue": [
+        Bad(
+            [*WAITING, Edit(AGENT, '"0": again', '"0": again, "3": back')],
+            AGENT,
+            '"3": back',
+            "The queue of transfer 'connect' takes key 3, but does not name it (zh).",
+        ),
+    ],
+    "language-key-in-queue": [
+        Bad(
+            [*WAITING, Edit(AGENT, '"0": again', '"0": again, "8": back')],
+            AGENT,
+            '"8": back',
+            "The queue of transfer 'connect' uses key 8, which switches the language.",
         ),
     ],
     "entry-outcomes": [

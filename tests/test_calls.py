@@ -8,8 +8,11 @@ import httpx2
 import pytest
 import pytest_asyncio
 from call_scripts import (
+    AGENT_TAKES,
     COUNTS_LOST,
     NOTHING_KEPT,
+    ONE_COMES,
+    ONE_GOES,
     SERVICE_KEYS,
     SERVICE_OUT,
     VOICE_LANGUAGES,
@@ -24,6 +27,7 @@ from engine_caller import BEGAN, EngineCaller
 from hotline_under_test import AUTH_TOKEN, SECRET_KEY, UnderTest, serving
 from redis.asyncio import Redis
 from scripted_accounts import known_to_be_out
+from scripted_queue import OthersInQueue
 
 from ivr.agents.callbacks import BOOKINGS_A_DAY
 from ivr.agents.messages import MESSAGES_A_DAY
@@ -134,6 +138,8 @@ async def call_through(script: Script, hotline: UnderTest, redis: Redis, http: h
         await count_afresh(redis, script)
         await break_off(carrier, script)
         call = carrier.call(to=script.to)
+        others = OthersInQueue(redis, LIBRARY.hotline_for(script.to)[0], hotline.clock)
+        await others.are(script.ahead, brisk=script.brisk)
         before: tuple[str, ...] = ()
         for line in script.lines:
             if line.passes is not None:
@@ -145,6 +151,10 @@ async def call_through(script: Script, hotline: UnderTest, redis: Redis, http: h
                 continue
             if line.press == NOTHING_KEPT:
                 await redis.acl_setuser("default", enabled=True, commands=["-set", "-getdel", "-hsetnx"])
+                continue
+            await others.stay()
+            if line.press in (ONE_GOES, ONE_COMES):
+                await (others.goes() if line.press == ONE_GOES else others.comes())
                 continue
             if line.press == SERVICE_OUT:
                 hotline.accounts.out = True
@@ -177,6 +187,8 @@ async def does(call: Call, line: Line) -> list[Heard]:
         return await call.ring("/twilio/voice")
     if line.speaks is not None:
         return await call.speak(*line.speaks)
+    if line.press == AGENT_TAKES:
+        return await call.agent_takes()
     return await (call.silence() if line.press == "-" else call.press(line.press))
 
 
@@ -217,7 +229,7 @@ async def age(redis: Redis, sid: str, ms: int) -> None:
 async def count_afresh(redis: Redis, script: Script) -> None:
     """Forget the attempts and the broken calls of earlier scripts; take the attempts that this one says are taken."""
     await redis.acl_setuser("default", enabled=True, categories=["+@all"])
-    for name in ("ivr:count:*", "ivr:dropped:*", "ivr:{callbacks}:*"):
+    for name in ("ivr:count:*", "ivr:dropped:*", "ivr:{callbacks}:*", "ivr:{queue:*"):
         async for key in redis.scan_iter(name, count=ALL_AT_ONCE):
             await redis.delete(key)
     seals = Seals([b64decode(SECRET_KEY)])

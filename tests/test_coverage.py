@@ -12,6 +12,7 @@ from ivr import flow as nodes
 from ivr.call import Edge
 from ivr.engine import PHRASES
 from ivr.library import Library, default_dirs, load
+from ivr.lint.plan import WHILE_WAITING
 from ivr.lookups import DECLARED
 from ivr.validators import WRONG_REASONS
 from ivr.weakness import WEAK_REASONS
@@ -68,7 +69,10 @@ def ways_out(node: nodes.Node) -> Iterator[str]:
         case nodes.CollectNode():
             yield from node.outcomes
             yield from (f"wrong {reason}" for reason in node.wrong)
-        case nodes.LookupNode() | nodes.TransferNode() | nodes.RecordNode():
+        case nodes.TransferNode():
+            yield from node.outcomes
+            yield from (key for key, to in node.waiting.keys.items() if to != nodes.AGAIN) if node.waiting else ()
+        case nodes.LookupNode() | nodes.RecordNode():
             yield from node.outcomes
         case nodes.CallNode():
             yield from node.returns
@@ -81,6 +85,8 @@ def prompts_of(library: Library) -> Iterator[str]:
         for node in flow.nodes.values():
             for field in ("say", "repeat", "senior", "help", "kept"):
                 yield from (prompt for prompt in getattr(node, field, ()) if prompt != nodes.ANNOUNCEMENTS)
+            if isinstance(node, nodes.TransferNode) and node.waiting:
+                yield from (prompt for field in WHILE_WAITING for prompt in getattr(node.waiting, field))
             for field in ("rows", "wrong"):
                 yield from getattr(node, field, {}).values()
 

@@ -109,6 +109,8 @@ def ways(library: Library, *flows: str) -> set[tuple[str, str, str, str]]:
                     continue  # for their days, below
                 case ("nodes", node, "keys", key):
                     source, label = str(node), f"key {key}"
+                case ("nodes", node, "waiting", "keys", key):
+                    source, label = str(node), f"key {key} in the queue"
                 case ("nodes", node, field):
                     source, label = str(node), {"to": "", "any": "any other key", "silent": "silence"}[str(field)]
                 case ("nodes", node, _, outcome):

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ivr.accounts.client import AccountClient
+from ivr.agents.places import Places
+from ivr.agents.queue import AgentQueue
 from ivr.audit.chain import chain_keys
 from ivr.audit.ledger import Ledger
 from ivr.audit.trail import AuditTrail
@@ -23,17 +25,22 @@ from ivr.call import (
     Dial,
     DialEnded,
     End,
+    Enqueue,
     Event,
     Facts,
     Garbled,
+    Hold,
     Keyed,
+    Leave,
     Listen,
     Member,
     NoAnswer,
+    QueueLeft,
     Session,
     Silence,
     Started,
     Turn,
+    Waited,
 )
 from ivr.counters import Counters
 from ivr.emergency import Emergency
@@ -128,8 +135,13 @@ class Caller:
         assert SEALS.open_token("turn", "CA", token) == position_of(session)
 
     def answers_the_dial(self, outcome: str) -> None:
-        while isinstance(self.turn.next, Dial):
-            self.takes(DialEnded(outcome))  # type: ignore[arg-type]
+        while isinstance(self.turn.next, Dial | Enqueue | Hold | Leave):
+            if isinstance(self.turn.next, Dial):
+                self.takes(DialEnded(outcome))  # type: ignore[arg-type]
+            elif isinstance(self.turn.next, Leave):
+                self.takes(QueueLeft("left"))
+            else:
+                self.takes(QueueLeft("answered" if outcome == "answered" else "failed"))
 
 
 entries = st.sampled_from(
@@ -143,6 +155,8 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.just(Garbled()),
     st.just(NoAnswer()),
     st.builds(DialEnded, st.sampled_from(["answered", "busy", "no_answer", "failed"])),
+    st.builds(Waited, st.sampled_from(["", "0", "1", "9", "8", "*", "#"]), st.none() | st.integers(0, 30)),
+    st.builds(QueueLeft, st.sampled_from(["answered", "left", "failed", "again"]), st.sampled_from(["", "general"])),
     st.just(Started()),
 )
 seconds = st.sampled_from([0, 3, 3, 3, 30, 299, 301, 3600, -86_400])
@@ -157,7 +171,7 @@ def test_any_sequence_of_events_is_taken(hotline: str, choices: list[int], story
     for event, passed in story:
         caller.now += passed * 1000
         turn = caller.takes(event)
-        assert isinstance(turn.next, Listen | Dial | End)
+        assert isinstance(turn.next, Listen | Dial | Enqueue | Hold | Leave | End)
         if isinstance(turn.next, End):
             break
 
@@ -225,7 +239,7 @@ def test_from_any_token_a_call_goes_on_without_redis_and_without_the_account_ser
     session = session_from(position_of(caller.session))
     assert (session.member, session.credential, session.kept, session.facts) == (None, None, "", {})
     session, turn = asyncio.run(_in_public_mode(session, then, caller.now))
-    assert isinstance(turn.next, Listen | Dial | End)
+    assert isinstance(turn.next, Listen | Dial | Enqueue | Hold | Leave | End)
     assert (session.member, session.facts.get("balance")) == (None, None)
 
 
@@ -241,6 +255,7 @@ async def _in_public_mode(session: Session, event: Event, now: int) -> tuple[Ses
             bookings=Bookings(redis, SEALS),
             surveys=Surveys(redis),
             messages=Messages(redis, SEALS),
+            places=Places(AgentQueue(redis, SEALS, lambda: now), lambda: now, rings_back=False),
         )
         emergency = Emergency(default_dirs()[0])
         trail = AuditTrail(Path("/there/is/no/such"), chain_keys([bytes(32)]), worker="test/0", now=lambda: now)

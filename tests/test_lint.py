@@ -28,7 +28,7 @@ from ivr.library import Library, build, default_dirs, load
 from ivr.lint import CALL_RULES, FILE_RULES, WAY_BREAKERS, check, rule_name
 from ivr.lint.calls import Calls
 from ivr.lint.knowledge import ENTERED_FACTS, TOLD_FACTS
-from ivr.lint.plan import HOTLINE_FACTS
+from ivr.lint.plan import HOTLINE_FACTS, QUEUE_FACTS
 from ivr.lint.spoken import characters, key_before_option, keys_named
 from ivr.lookups import DECLARED
 from ivr.policy import GIVEN
@@ -93,7 +93,7 @@ def test_it_is_known_what_every_fact_is() -> None:
         for kind, facts in kinds.items()
         if kind not in KINDS
     ]
-    named = HOTLINE_FACTS.union(TOLD_FACTS, *ENTERED_FACTS.values(), *GIVEN.values(), *outcomes, *rows)
+    named = HOTLINE_FACTS.union(TOLD_FACTS, QUEUE_FACTS, *ENTERED_FACTS.values(), *GIVEN.values(), *outcomes, *rows)
     assert named | {"dropped", "chosen_by", "city", "score"} == FACTS.keys()
     assert {one for types in SAID_AS.values() for one in types} == TYPES - {"percent"}, "no lookup brings a percentage"
 

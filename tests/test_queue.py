@@ -206,6 +206,48 @@ async def test_a_callback_has_the_time_of_its_caller_and_needs_nobody_on_the_lin
     assert [one and one.call for one in (on_the_line, first)] == ["CA-c", "CA-a"]
 
 
+async def test_who_waits_again_after_booking_a_callback_has_two_places(queue: AgentQueue, clock: Clock) -> None:
+    await join(queue, clock, "a", "b")
+    await queue.to_callback(replace(caller("a", clock), caller_tail="8000"), "name of a booking")
+    await join(queue, clock, "a")
+    first, second, third = await queue.waiting(*HERE)
+    assert (first.call, first.kind, first.booking, first.caller_tail) == (
+        "CA-a/callback",
+        "callback",
+        "name of a booking",
+        "8000",
+    )
+    assert (second.call, third.call, third.kind) == ("CA-b", "CA-a", "call")
+    taken = await queue.take(*HERE, "li")
+    assert taken is not None
+    assert await queue.give_back(*HERE, taken.call, "li")
+
+
+async def test_a_late_round_of_a_wait_does_not_wait_again_but_a_later_one_does(queue: AgentQueue, clock: Clock) -> None:
+    await join(queue, clock, "a")
+    await queue.bridged(*HERE, "CA-a")
+    late = await queue.join(Waiter("CA-a", *HERE, START))
+    assert late.state == "speaking"
+    clock.later(60)
+    assert (await queue.join(caller("a", clock))).state == "waiting"
+
+
+async def test_who_is_handed_over_is_told_so_however_often_it_is_asked(queue: AgentQueue, clock: Clock) -> None:
+    await join(queue, clock, "a", "b")
+    assert not await queue.hand_over(*HERE, "CA-a", "english"), "they do not speak yet"
+    await queue.bridged(*HERE, "CA-a")
+    await queue.bridged(*HERE, "CA-b")
+    assert await queue.hand_over(*HERE, "CA-a", "english")
+    assert [await queue.done(*HERE, call) for call in ("CA-a", "CA-a", "CA-b", "CA-nobody")] == [
+        "english",
+        "english",
+        "",
+        "",
+    ]
+    clock.later(60)
+    assert await queue.speaking(*HERE) == []
+
+
 async def test_how_long_it_may_take_is_told_once_ten_humans_have_answered(queue: AgentQueue, clock: Clock) -> None:
     for number in range(10):
         standing = await queue.join(caller("z", clock))
@@ -277,7 +319,7 @@ class Place:
     def __init__(self, joined: int, now: int) -> None:
         self.joined = joined
         self.kind, self.state, self.agent = "call", "waiting", ""
-        self.seen = self.until = now
+        self.seen = self.until = self.since = now
 
     @property
     def takeable(self) -> bool:
@@ -338,12 +380,16 @@ async def play(queue: AgentQueue, clock: Clock, acts: list[Act]) -> None:
         match what:
             case "join":
                 standing = await queue.join(caller(who, clock))
-                if place is None or place.state == "speaking":
+                if place is not None and place.kind == "callback":
+                    model.places[f"{who}/callback"] = model.places.pop(who)
+                    place = None
+                if place is None or (place.state == "speaking" and place.since < now):
                     place = model.places[who] = Place(now, now)
-                place.kind, place.seen = "call", now
-                place.state = "ringing" if place.state == "ringing" else "waiting"
+                if place.state != "speaking":
+                    place.kind, place.seen = "call", now
+                    place.state = "ringing" if place.state == "ringing" else "waiting"
                 assert standing.joined_at == place.joined
-                assert standing.ahead == (0 if place.state == "ringing" else model.ahead(who))
+                assert standing.ahead == (model.ahead(who) if place.state == "waiting" else 0)
             case "look":
                 seen = await queue.standing(*HERE, call)
                 assert (seen and seen.state) == (place and place.state)
@@ -379,7 +425,7 @@ async def play(queue: AgentQueue, clock: Clock, acts: list[Act]) -> None:
                 speaks = place is not None and place.state != "speaking"
                 assert await queue.bridged(*HERE, call) == speaks
                 if place and speaks:
-                    place.state = "speaking"
+                    place.state, place.since = "speaking", now
         assert [(one.call[3:], one.state) for one in await queue.waiting(*HERE)] == model.order()
 
 

@@ -1,5 +1,6 @@
 """The lookups of a callback: which number is meant, and booking it."""
 
+import contextlib
 from typing import Final
 
 from ivr.attempts import DAY_SECONDS
@@ -42,6 +43,7 @@ async def book_callback(inquiry: Inquiry) -> Answered:
     session, desk = inquiry.session, inquiry.desk
     if session.public or not session.callback:
         return Answered("error")
+    now, place = desk.now(), session.place
     booking = Booking(
         call=inquiry.call,
         hotline=session.hotline,
@@ -51,7 +53,7 @@ async def book_callback(inquiry: Inquiry) -> Answered:
         asked=session.asked,
         verified=session.member is not None,
         slow=session.slow,
-        at=desk.now(),
+        at=place.joined if place is not None and place.kept(now) else now,
     )
     try:
         # The same call and number again take no second place.
@@ -62,7 +64,13 @@ async def book_callback(inquiry: Inquiry) -> Answered:
         booked = await desk.bookings.book(booking)
     except StoreAway:
         return Answered("error")
-    return Answered("booked") if booked is None else Answered("ok", {"code": booked.code})
+    if booked is None:
+        return Answered("booked")
+    if place is not None:
+        with contextlib.suppress(StoreAway):  # the booking has the time of the place, whatever becomes of that
+            name = desk.bookings.names(booked.number)[0]
+            await desk.places.to_callback(inquiry.call, session, inquiry.library, name)
+    return Answered("ok", {"code": booked.code}, changes=Changes(place=None))
 
 
 def _window(calling: str, hotline: str) -> Window:

@@ -31,11 +31,11 @@ _WHAT: Final = "waiter"
 class Waiter(Struct, frozen=True, omit_defaults=True):
     """Somebody who waits, and what the agent sees of them: the caller's card. Instants are ms since 1970.
 
-    `path` are the services that were chosen in the call, `asked` the last of them before the agent, `answered` whether
-    it was given. `caller_tail` and `keyed_tail` are the last four of the calling number and of the number that was
-    keyed, each empty where there is none. `age_band` is ``60+`` or empty. `booking` names the callback that the place
-    of a caller became, as `ivr.bookings` names it. What changes in the queue is `state`, since when, and which
-    `agent` it is about.
+    `call` is the CallSid; that of a callback goes on with ``/callback`` where its caller waits again. `path` are the
+    services that were chosen in the call, `asked` the last of them before the agent, `answered` whether it was given.
+    `caller_tail` and `keyed_tail` are the last four of the calling number and of the number that was keyed, each empty
+    where there is none. `age_band` is ``60+`` or empty. `booking` names the callback that the place of a caller became,
+    as `ivr.bookings` names it. What changes in the queue is `state`, since when, and which `agent` it is about.
     """
 
     call: str
@@ -126,6 +126,11 @@ class AgentQueue:
         """Give up a place, because its caller hung up or was served; tell whether there was one."""
         return bool(await self._do("leave", hotline, group, call))
 
+    async def done(self, hotline: str, group: str, call: str) -> str:
+        """Give up the place of a caller who was served; give the group to which the agent handed over, or nothing."""
+        to: bytes = await self._do("done", hotline, group, call)
+        return to.decode()
+
     # --- the agents' side ---
 
     async def take(
@@ -154,6 +159,13 @@ class AgentQueue:
         """Note that caller and agent speak, which counts for what the others are told; False where that is known."""
         return bool(await self._do("bridged", hotline, group, call, agent))
 
+    async def hand_over(self, hotline: str, group: str, call: str, to: str) -> bool:
+        """Let a caller who speaks with an agent of one group wait for another one, once the agent hangs up.
+
+        There the time at which the caller first came counts. False where they do not speak.
+        """
+        return bool(await self._do("hand_over", hotline, group, call, to))
+
     async def waiting(self, hotline: str, group: str) -> list[Waiter]:
         """Give all who wait, the next one first; those are among them who stepped aside or for whom a phone rings."""
         found = [self._waiter(hotline, group, one) for one in await self._do("list", hotline, group, "")]
@@ -180,9 +192,10 @@ class AgentQueue:
         """Join what the script tells with the card; without one that opens there still is somebody who waits."""
         name, told, sealed = answer
         call, place = name.decode(), msgspec.json.decode(told, type=_Place)
-        card = self._opened(call, sealed) or Waiter(call, hotline, group, 0)
+        card = self._opened(call.partition("/")[0], sealed) or Waiter(call, hotline, group, 0)
         return replace(
             card,
+            call=call,
             joined_at=round(place.joined),
             kind=place.kind,
             state=place.state,

@@ -83,7 +83,8 @@ class Quarantine:
         sorry = self._said(here, "trouble.sorry")
         if position is not None and not position.stack:
             return self._pages.last((*sorry, *self._said(here, "goodbye")))
-        return self._pages.on(call, replace(here, turn=here.turn + 1, stack=()), sorry)
+        place = None if path.startswith("queue/") else here.place  # there the caller has left the queue
+        return self._pages.on(call, replace(here, turn=here.turn + 1, stack=(), place=place), sorry)
 
     def _said(self, here: Position, prompt: str) -> tuple[Utterance, ...]:
         library = self._stepping.library_of(session_from(here))

@@ -155,7 +155,11 @@ def _ways(node: Node) -> Iterator[tuple[str, str, str]]:
             yield from ((f"key {offer.key} {_days(offer)}", offer.to, offer.key) for offer in node.offers)
             yield from (("any other key", target, "any") for target in [node.any] if target)
             yield from (("silence", target, "silent") for target in [node.silent] if target)
-        case CollectNode() | LookupNode() | TransferNode() | RecordNode():
+        case TransferNode():
+            yield from ((outcome, target, outcome) for outcome, target in node.outcomes.items())
+            waiting = node.waiting.keys if node.waiting else {}
+            yield from ((f"key {key} in the queue", target, key) for key, target in waiting.items())
+        case CollectNode() | LookupNode() | RecordNode():
             yield from ((outcome, target, outcome) for outcome, target in node.outcomes.items())
         case CallNode():
             yield from ((outcome, target, outcome) for outcome, target in node.returns.items())

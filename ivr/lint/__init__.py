@@ -19,6 +19,7 @@ from ivr.lint import (
     rules_names,
     rules_outcomes,
     rules_policy_spoken,
+    rules_queues,
     rules_wording,
     rules_written,
 )
@@ -74,6 +75,8 @@ FILE_RULES: Final[tuple[Rule, ...]] = (
     rules_wording.key_words,
     rules_keys.option_first,
     rules_keys.language_key_taken,
+    rules_queues.queue_for_nobody,
+    rules_queues.language_key_in_queue,
     rules_fixed_keys.again_key_taken,
     rules_fixed_keys.star_key_astray,
 )
@@ -110,6 +113,8 @@ CALL_RULES: Final[tuple[Rule, ...]] = (
     rules_days.offer_key_taken,
     rules_days.announcements_unsaid,
     rules_hotlines.hours_of_nobody,
+    rules_queues.queue_in_silence,
+    rules_queues.unnamed_key_in_queue,
     rules_keys.language_key_unnamed,
     rules_keys.dead_key,
     rules_keys.unspoken_key,

@@ -145,6 +145,8 @@ class Calls:
             case TransferNode():
                 for result, name in node.outcomes.items():
                     yield Edge("walk" if result == "off_duty" else "dial", result, stack, here(name))
+                for key, name in node.waiting.keys.items() if node.waiting else ():
+                    yield Edge("key", key, stack, self._at(stack, len(stack), name))
             case RecordNode():
                 for outcome, name in node.outcomes.items():
                     yield Edge("key", outcome, stack, here(name))

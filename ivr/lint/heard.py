@@ -14,6 +14,8 @@ from ivr.flow import (
     RecordNode,
     ReturnNode,
     SayNode,
+    TransferNode,
+    Waiting,
 )
 from ivr.lint.calls import Stack
 from ivr.lint.plan import Plan
@@ -106,6 +108,9 @@ def why_dead(plan: Plan, stack: Stack, key: str, ear: Ear) -> str:
             return "no flow has a key 0" if key == "0" else f"collect '{name}' takes it for a part of the entry"
         case RecordNode():
             return "" if key in "*#" else f"record '{name}' takes it for a part of the message"
+        case TransferNode(waiting=Waiting() as waiting):
+            works = waiting.target(key) is not None or LANGUAGE_KEYS[ear.lang].get(key) in ear.offered
+            return "" if works else f"the queue of transfer '{name}' does not take it"
         case HangupNode():
             return "the call ends"
         case _:

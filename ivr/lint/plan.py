@@ -18,6 +18,7 @@ from ivr.flow import (
     RecordNode,
     SayNode,
     TransferNode,
+    Waiting,
 )
 from ivr.library import HOTLINES, Library
 from ivr.lint.calls import Calls
@@ -27,6 +28,11 @@ from ivr.yamlfile import Path
 
 HOTLINE_FACTS: Final = frozenset({"hotline", "hours"})
 """Facts that every prompt of a hotline may say, from hotlines.yaml."""
+
+WHILE_WAITING: Final = ("position", "next", "minutes", "patience", "options")
+"""What is said to those who wait in a queue; the first three can say these facts."""
+
+QUEUE_FACTS: Final = frozenset({"n", "minutes"})
 
 WRITTEN: Final = "text."
 """What the id of a text message begins with; the id of the prompt that it is about follows."""
@@ -187,6 +193,10 @@ class Plan:
             case MenuNode():
                 for place, offer in enumerate(node.offers):
                     yield Spoken(("nodes", node_name, "offers", place, "say"), node_name, "offers", offer.say)
+            case TransferNode(waiting=Waiting() as waiting):
+                for said in WHILE_WAITING:
+                    for place, prompt in enumerate(getattr(waiting, said)):
+                        yield Spoken(("nodes", node_name, "waiting", said, place), node_name, said, prompt)
 
     def announcements(self) -> Iterator[tuple[str, Path, Announcement]]:
         """Give every announcement of every hotline: the hotline's name, and where the announcement stands."""
@@ -245,6 +255,10 @@ def targets(flow: Flow) -> Iterator[Target]:
                 if node.silent:
                     yield Target((*here, "silent"), f"a silence in menu '{node_name}' leads", node.silent)
             case CollectNode() | LookupNode() | TransferNode() | RecordNode():
+                waiting = node.waiting.keys if isinstance(node, TransferNode) and node.waiting else {}
+                for key, name in waiting.items():
+                    what = f"key {key} in the queue of transfer '{node_name}' leads"
+                    yield Target((*here, "waiting", "keys", key), what, name, by_key=True)
                 for outcome, name in node.outcomes.items():
                     yield Target(
                         (*here, "outcomes", outcome), f"outcome '{outcome}' of {node.kind} '{node_name}' leads", name

@@ -60,6 +60,9 @@ def _fixed(plan: Plan, key: str) -> Iterator[tuple[Flow, Path, str]]:
         for name, node in flow.nodes.items():
             if isinstance(node, MenuNode) and (target := node.target(key)) is not None:
                 yield flow, ("nodes", name, "keys", key), target
+            waiting = node.waiting if isinstance(node, TransferNode) else None
+            if waiting is not None and (target := waiting.target(key)) is not None:
+                yield flow, ("nodes", name, "waiting", "keys", key), target
 
 
 def _comes_to_a_human(plan: Plan, start: Stack) -> bool:

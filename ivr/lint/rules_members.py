@@ -13,7 +13,7 @@ from ivr.lint.knowledge import (
     heard_unverified,
     unverified_ways,
 )
-from ivr.lint.plan import HOTLINE_FACTS, Found, Plan, Spoken, targets
+from ivr.lint.plan import HOTLINE_FACTS, QUEUE_FACTS, WHILE_WAITING, Found, Plan, Spoken, targets
 from ivr.problems import listed
 
 SECRETS: Final[Mapping[str, str]] = {"password": "password", "code": "code", "new_password": "new password"}
@@ -107,6 +107,8 @@ def unknown_fact(plan: Plan) -> Iterator[Found]:
             known = HOTLINE_FACTS | knowledge[0]
             if spoken.field == "rows":
                 known |= _row_facts(plan, flow, name, str(spoken.path[-1]))
+            elif spoken.field in WHILE_WAITING[:3]:
+                known |= QUEUE_FACTS
             elif spoken.field in ("wrong", "help", "kept"):
                 known = HOTLINE_FACTS | at_the_next_key(knowledge) | TOLD_FACTS
             for fact in sorted(_needed(plan, spoken.prompt) - known):

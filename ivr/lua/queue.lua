@@ -88,9 +88,26 @@ end
 
 local acts = {}
 
+-- Who waits again after a callback was booked has two places.
+local function set_callback_apart(place)
+  local card = redis.call('HGET', cards, call)
+  drop(call)
+  redis.call('HSET', cards, call .. '/callback', card or '')
+  put(call .. '/callback', place, place.state, place.agent)
+end
+
 function acts.join(joined, card)
   local place = place_of(call)
-  if not place or place.state == 'speaking' then place = {joined = tonumber(joined), since = now} end
+  if place and place.kind == 'callback' then
+    set_callback_apart(place)
+    place = nil
+  end
+  if place and place.state == 'speaking' then
+    -- A round of the wait that this talk has ended may come late; whoever comes later waits anew.
+    if tonumber(joined) <= place.since then return standing(call, place) end
+    place = nil
+  end
+  if not place then place = {joined = tonumber(joined), since = now} end
   place.kind, place.seen = 'call', now
   redis.call('HSET', cards, call, card)
   local ringing = place.state == 'ringing'
@@ -155,6 +172,21 @@ function acts.bridged(agent)
   redis.call('LTRIM', answers, 0, ANSWERS - 1)
   redis.call('PEXPIRE', answers, RECENT)
   return 1
+end
+
+function acts.hand_over(to)
+  local place = place_of(call)
+  if not place or place.state ~= 'speaking' then return 0 end
+  place.to = to
+  redis.call('HSET', states, call, cjson.encode(place))
+  return 1
+end
+
+-- Who has been handed over is known for a little longer: the webhook that asks for it may come again.
+function acts.done()
+  local place = place_of(call)
+  if place and place.to then redis.call('ZADD', due, ms(now + 60000), call) else drop(call) end
+  return place and place.to or ''
 end
 
 function acts.card()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from ivr.call import DialEnded, DialOutcome, Event, Garbled, Keyed, Recorded, Silence
+from ivr.call import DialEnded, DialOutcome, Event, Garbled, Keyed, QueueLeft, QueueOutcome, Recorded, Silence
 
 Pairs = Sequence[tuple[bytes, bytes]]
 
@@ -24,6 +24,14 @@ _DIAL_OUTCOMES: dict[str, DialOutcome] = {
     "no-answer": "no_answer",
     "canceled": "no_answer",
     "failed": "failed",
+}
+
+
+_QUEUE_OUTCOMES: dict[str, QueueOutcome] = {
+    "bridged": "answered",
+    "bridging-in-process": "answered",
+    "redirected-from-bridged": "answered",
+    "leave": "left",
 }
 
 
@@ -46,8 +54,12 @@ class Form(NamedTuple):
 
     @property
     def completed(self) -> bool:
-        """Tell whether this webhook says beyond doubt that its own call, not a leg of it, is over."""
-        return self.clean and self.values.get("CallStatus") == "completed" and not self.values.get("ParentCallSid")
+        """Tell whether this webhook says beyond doubt that its own call, not a leg of it, is over.
+
+        Who hangs up in a queue is told by the queue as well.
+        """
+        over = self.values.get("CallStatus") == "completed" or self.values.get("QueueResult") == "hangup"
+        return self.clean and over and not self.values.get("ParentCallSid")
 
 
 def read_pairs(body: bytes) -> Pairs:
@@ -101,6 +113,11 @@ def read_event(form: Form) -> Event:
         return Garbled()
     ended = finished == "#"
     return Keyed(digits, ended) if digits or ended else Silence()
+
+
+def read_queue_end(form: Form) -> QueueLeft:
+    """Read how a wait in the carrier's queue has ended; what is no known end, or no clean form, is a failure."""
+    return QueueLeft(_QUEUE_OUTCOMES.get(form.values.get("QueueResult", ""), "failed") if form.clean else "failed")
 
 
 def _recorded(form: Form, digits: str) -> Event:

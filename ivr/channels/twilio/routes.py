@@ -11,10 +11,10 @@ from starlette.types import Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from ivr.call import End, Turn, Utterance, Wait
-from ivr.channels.twilio.form import LARGEST_BODY, Form, read_event, read_form, read_pairs
+from ivr.channels.twilio.form import LARGEST_BODY, Form, read_event, read_form, read_pairs, read_queue_end
 from ivr.channels.twilio.signature import holds
 from ivr.channels.twilio.strays import stray_pairs
-from ivr.channels.twilio.twiml import HANG_UP, write
+from ivr.channels.twilio.twiml import HANG_UP, Queue, write
 from ivr.crashes.quarantine import Quarantine
 from ivr.deadline import Within
 from ivr.hotline import Call, Hotline, Page
@@ -34,7 +34,12 @@ Way = Callable[[Request], Awaitable[Response]]
 def page_writer(public_url: str) -> Callable[[Page], bytes]:
     """Give the function that writes a hotline's pages as TwiML, with URLs under the public one."""
     root = public_url.rstrip("/")
-    return lambda page: write(page.turn, f"{root}/twilio/{page.kind}/{page.token}", page.group)
+
+    def written(page: Page) -> bytes:
+        queue = page.queue and Queue(page.queue.name, f"{root}/twilio/queue/{page.queue.token}")
+        return write(page.turn, f"{root}/twilio/{page.kind}/{page.token}", page.group, queue)
+
+    return written
 
 
 class Gate:
@@ -140,6 +145,14 @@ def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics, quarantine: Qua
 
         return await answer(request, "turn", stepped, again=voice_url)
 
+    async def queue(request: Request) -> Response:
+        token = request.path_params["token"]
+
+        def left(form: Form, call: Call) -> Awaitable[bytes]:
+            return hotline.left(call, token, read_queue_end(form))
+
+        return await answer(request, "queue", left, again=voice_url)
+
     async def poll(request: Request) -> Response:
         token = request.path_params["token"]
         return await answer(request, "poll", lambda _, call: hotline.poll(call, token), again=voice_url)
@@ -165,6 +178,7 @@ def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics, quarantine: Qua
     ways: list[tuple[str, Way]] = [
         ("turn/{token:path}", turn),
         ("poll/{token:path}", poll),
+        ("queue/{token:path}", queue),
         *((name + slash, way) for name, way in whole.items() for slash in ("", "/")),
     ]
     return [Route(f"/twilio/{path}", Webhook(way), methods=["POST"]) for path, way in ways]

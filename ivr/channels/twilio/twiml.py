@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from ivr.call import Dial, End, Listen, ListenMode, Record, Turn, Utterance, Wait
+from ivr.call import Dial, End, Enqueue, Hold, Leave, Listen, ListenMode, Record, Turn, Utterance, Wait
 from ivr.flow import AgentGroup
 
 VOICES = {
@@ -35,8 +36,18 @@ _ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"))
 _BLANKS = (("\t", " "), ("\n", " "), ("\r", " "), ("\x85", " "))
 
 
-def write(turn: Turn, url: str, group: AgentGroup | None = None) -> bytes:
-    """Write a turn as a TwiML document. `url` is where the carrier goes on; `group` is whom a Dial rings."""
+class Queue(NamedTuple):
+    """The carrier's queue of one caller: its name, and where the carrier goes on after it."""
+
+    name: str
+    url: str
+
+
+def write(turn: Turn, url: str, group: AgentGroup | None = None, queue: Queue | None = None) -> bytes:
+    """Write a turn as a TwiML document. `url` is where the carrier goes on; `group` is whom a Dial rings.
+
+    `queue` is where an Enqueue puts the caller, whose turns there begin at `url`.
+    """
     spoken = said(turn.say)
     match turn.next:
         case Listen(mode, first_wait, key_wait):
@@ -50,6 +61,17 @@ def write(turn: Turn, url: str, group: AgentGroup | None = None) -> bytes:
             verbs = spoken + _dial(url, group)
         case Dial():  # nobody to ring: the turn that follows tells the caller so
             verbs = f'{spoken}<Redirect method="POST">{_escape(url + RETRIES)}</Redirect>'
+        case Enqueue() if queue is not None:
+            first, after = _escape(url + RETRIES), _escape(queue.url + RETRIES)
+            urls = f'waitUrl="{first}" waitUrlMethod="POST" action="{after}" method="POST"'
+            verbs = f"{spoken}<Enqueue {urls}>{_escape(queue.name)}</Enqueue>"
+        case Hold(then, pause, wait):
+            again = _escape(url + RETRIES)
+            prompts = f'{spoken}<Pause length="{pause}"/>{said(then)}'
+            verbs = f'<Gather {_MODES["key"]} timeout="{wait}" action="{again}" method="POST">{prompts}</Gather>'
+            verbs += f'<Redirect method="POST">{again}</Redirect>'
+        case Leave():
+            verbs = f"{spoken}<Leave/>"
         case Record(longest):
             # Where nothing is recorded the carrier goes on with the next verb instead of the action.
             action = _escape(url + RETRIES)

@@ -1,0 +1,88 @@
+"""Calls in the queues: what an agent will see of a caller, and what the queue is told of each step of a call."""
+
+from collections.abc import Callable
+from typing import Final
+
+from ivr.agents.queue import AgentQueue, Standing, Waiter
+from ivr.call import Session
+from ivr.calling_numbers import is_telephone
+from ivr.going_on import service_of
+from ivr.library import Library
+from ivr.walk import Walk
+
+SENIOR: Final = "60+"
+
+
+class Places:
+    """The places of calls in the queues of their groups. Every method raises StoreAway where Redis does not confirm.
+
+    `now` gives milliseconds since 1970. With `rings_back` a callback keeps its caller's place in the queue; else
+    callbacks are a list that agents work off by hand, and nobody waits behind one.
+    """
+
+    def __init__(self, queue: AgentQueue, now: Callable[[], int], *, rings_back: bool) -> None:
+        self._queue = queue
+        self._now = now
+        self._rings_back = rings_back
+
+    async def stands(self, call: str, session: Session, library: Library) -> Standing:
+        """Tell where a caller stands in the queue, who comes into it where no place is kept."""
+        return await self._queue.join(self.waiter(call, session, library))
+
+    async def aside(self, call: str, session: Session) -> None:
+        """Keep the place of a caller who has left the carrier's queue by a key."""
+        if session.place is not None:
+            await self._queue.step_aside(session.hotline, session.place.group, call)
+
+    async def gone(self, call: str, session: Session) -> None:
+        """Give up the place of a caller who hung up."""
+        if session.place is not None:
+            await self._queue.leave(session.hotline, session.place.group, call)
+
+    async def served(self, call: str, session: Session) -> str:
+        """Note that the caller has spoken with an agent; give the group to which that one handed over, if to any."""
+        if session.place is None:
+            return ""
+        here = (session.hotline, session.place.group, call)
+        await self._queue.bridged(*here)
+        return await self._queue.done(*here)
+
+    async def speaks(self, call: str, session: Session) -> bool:
+        """Tell whether an agent speaks, or spoke last, with a caller who is thought to wait."""
+        if session.place is None:
+            return False
+        card = await self._queue.card(session.hotline, session.place.group, call)
+        return card is not None and card.state == "speaking"
+
+    async def to_callback(self, call: str, session: Session, library: Library, booking: str) -> None:
+        """Let a callback of this name, just booked, have the place of its caller, where there is one."""
+        if session.place is None or not session.place.kept(self._now()):
+            return
+        if self._rings_back:
+            await self._queue.to_callback(self.waiter(call, session, library), booking)
+        else:
+            await self.gone(call, session)
+
+    def waiter(self, call: str, session: Session, library: Library) -> Waiter:
+        """Make a caller's card."""
+        calling, _ = session.parties
+        path = tuple(dict.fromkeys(service_of(library, session.hotline, one) for one in session.services))
+        now = self._now()
+        return Waiter(
+            call=call,
+            hotline=session.hotline,
+            group=session.place.group if session.place else "",
+            joined_at=session.place.joined if session.place else now,
+            lang=session.lang,
+            slow=session.slow,
+            verified=session.member is not None,
+            age_band=SENIOR if Walk(library, session, now).senior() else "",
+            path=path,
+            asked=service_of(library, session.hotline, session.asked),
+            answered=session.answered,
+            repeats=session.all_repeats,
+            silences=session.all_silences,
+            caller_tail=calling[-4:] if is_telephone(calling) else "",
+            keyed_tail=session.credential.number[-4:] if session.credential else "",
+            version=session.version,
+        )

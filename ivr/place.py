@@ -1,0 +1,42 @@
+"""A caller's place in the queue of a group of agents, as the call remembers it."""
+
+from typing import Final
+
+from msgspec import Struct
+
+KEPT_MS: Final = 120_000
+"""Who has left the queue by a key keeps the place for so long."""
+
+
+class Place(
+    Struct,
+    frozen=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    rename={
+        "group": "g", "joined": "j", "turn": "n", "told": "p", "choice": "c", "missed": "m", "aside_at": "a",
+    },
+):  # fmt: skip
+    """Instants are ms since 1970; the short names are for the URLs that carry it.
+
+    `joined` is the time by which callers are served. `turn` is the first turn in the carrier's queue, -1 outside of it;
+    who has left it keeps the place for a while from `aside_at` on. `told` is the position that the caller was told
+    last, -1 before; `choice` the node that a key has chosen; `missed` how many rounds in a row passed without Redis.
+    """
+
+    group: str
+    joined: int
+    turn: int = -1
+    told: int = -1
+    choice: str = ""
+    missed: int = 0
+    aside_at: int = 0
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether the caller is in the carrier's queue, as far as the hotline knows."""
+        return self.turn >= 0
+
+    def kept(self, now: int) -> bool:
+        """Tell whether who comes into the queue now comes back to this place."""
+        return self.aside_at == 0 or 0 <= now - self.aside_at < KEPT_MS
