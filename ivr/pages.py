@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from ivr.agents.legs import queue_name
 from ivr.call import End, Enqueue, Session, Turn, Utterance, Wait
 from ivr.flow import AgentGroup
 from ivr.seals import Position, Seals, position_of
@@ -97,7 +98,7 @@ class Pages:
 
     def _queue(self, call: Call, session: Session) -> Queue:
         """Give each caller a queue of the carrier's that nobody else is in: the order of callers is kept elsewhere."""
-        return Queue(f"q-{call.sid}", self._seals.seal_token("queue", call.sid, position_of(session)))
+        return Queue(queue_name(call.sid), self._seals.seal_token("queue", call.sid, position_of(session)))
 
     def _go_to(self, kind: str, call: Call, position: Position, say: tuple[Utterance, ...]) -> bytes:
         return self._write(Page(Turn(say, Wait()), self._seals.seal_token(kind, call.sid, position), kind))
