@@ -14,7 +14,7 @@ from ivr.agents.legs import Leg, Legs, new_id
 from ivr.agents.queue import AgentQueue, Waiter
 from ivr.agents.ring_limits import RingLimits
 from ivr.agents.switchboard import NotRung, Switchboard
-from ivr.bookings import Booking
+from ivr.bookings import Booking, Bookings
 from ivr.duty.calendar import on_duty
 from ivr.flow import AgentGroup
 from ivr.library import Library
@@ -28,6 +28,9 @@ CALLBACKS_S: Final = 3.0
 RING_S: Final = 6.0
 
 Why = Literal["phone", "audit", "limit", "carrier", "early", "off_duty", "unreadable", "database", "not_offered"]
+
+OF_THE_CALLBACK: Final[frozenset[Why]] = frozenset({"early", "off_duty", "unreadable", "database"})
+"""What keeps a callback from being taken, and nobody else."""
 
 
 class NotTaken(Exception):  # noqa: N818 - named for what has not happened
@@ -69,6 +72,7 @@ class Taking:
         legs: Legs,
         limits: RingLimits,
         callbacks: Callbacks,
+        bookings: Bookings,
         *,
         switchboard: Callable[[], Awaitable[Switchboard]] | None,
         enter: Callable[[str, str], Awaitable[bool]],
@@ -79,6 +83,7 @@ class Taking:
         self._legs = legs
         self._limits = limits
         self._callbacks = callbacks
+        self._bookings = bookings
         self._switchboard = switchboard
         self._enter = enter
         self._library = library
@@ -89,29 +94,48 @@ class Taking:
         """Whether the hotline places calls: else nobody can be taken here."""
         return self._switchboard is not None
 
-    async def take_next(self, agent: Agent, hotline: str, group: str) -> Waiter | None:
-        """Take whoever is next in a queue and ring the agent's phone; None where there is nobody.
+    async def take_next(self, agent: Agent, hotline: str, group: str, *, call: str | None = None) -> Waiter | None:
+        """Take whoever is next in a queue, or this one, and ring the agent's phone; None where there is nobody.
 
         An agent whose phone rings already gets the same caller again, and no second ringing.
         """
         self._allowed(agent, hotline, group)
-        waiter = await self._queue.take(hotline, group, str(agent.id))
+        waiter = await self._queue.take(hotline, group, str(agent.id), call=call)
         if waiter is None:
             return None
-        leg = Leg(new_id(), waiter.call, hotline, group, str(agent.id))
+        try:
+            return await self._taken(agent, waiter)
+        except NotTaken as not_taken:
+            if waiter.kind == "call" or call is not None or not_taken.why not in OF_THE_CALLBACK:
+                raise
+            # A callback that cannot be made now holds up nobody who is on the line.
+            waiter = await self._queue.take(hotline, group, str(agent.id), callbacks=False)
+            if waiter is None:
+                raise
+        return await self._taken(agent, waiter)
+
+    async def _taken(self, agent: Agent, waiter: Waiter) -> Waiter:
+        """Ring the agent's phone for somebody who was taken, or put that one back."""
+        leg = Leg(new_id(), waiter.call, waiter.hotline, waiter.group, str(agent.id))
         try:
             if waiter.kind == "callback":
                 callback = await self._found(lambda: self._callbacks.named(waiter.booking))
-                if callback is None:  # done by hand, or not handed over to the database yet
-                    raise NotTaken("early", "The callback is not in the list.")
+                if callback is None:
+                    raise await self._not_listed(waiter)
                 leg, booking = self._of_callback(leg, callback)
                 await self._ring(agent, leg, booking)
             else:
                 await self._ring(agent, leg, None)
         except BaseException:
-            await self._queue.give_back(hotline, group, waiter.call, str(agent.id))
+            await self._queue.give_back(waiter.hotline, waiter.group, waiter.call, leg.agent)
             raise
         return waiter
+
+    async def _not_listed(self, waiter: Waiter) -> NotTaken:
+        """Give up the place of a callback that is done; one that the database does not have yet keeps it."""
+        if waiter.booking not in await self._bookings.waiting():
+            await self._queue.leave(waiter.hotline, waiter.group, waiter.call)
+        return NotTaken("early", "The callback is not in the list.")
 
     async def take_callback(self, agent: Agent, hotline: str, group: str, id_: int) -> Callback | None:
         """Take a callback that is due and ring the agent's phone; None where another agent has it, or it is done."""

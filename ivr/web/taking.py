@@ -1,23 +1,42 @@
 """What agents take callers with, made of the parts that a worker hands to its pages."""
 
+from ivr.agents.callback_list import Callback, CallbackList
 from ivr.agents.legs import Legs
 from ivr.agents.queue import AgentQueue
 from ivr.agents.ring_limits import RingLimits
-from ivr.agents.taking import Callbacks, Taking
+from ivr.agents.taking import Taking
 from ivr.audit.ledger import Ledger
+from ivr.bookings import Bookings
 from ivr.channels.twilio.legs import switchboard_of
 from ivr.counters import Counters
-from ivr.web.parts import Parts
+from ivr.database.line import DatabaseLine
+from ivr.seals import Seals
+from ivr.web.parts import PATIENCE_S, Parts
 
 
-def taking_of(parts: Parts, queue: AgentQueue, callbacks: Callbacks) -> Taking:
+class _Listed:
+    """The list of callbacks, over the line of the pages to the database."""
+
+    def __init__(self, database: DatabaseLine, seals: Seals) -> None:
+        self._database = database
+        self._seals = seals
+
+    async def numbered(self, id_: int) -> Callback | None:
+        return await self._database.ask(lambda engine: CallbackList(engine, self._seals).numbered(id_))
+
+    async def named(self, name: str) -> Callback | None:
+        return await self._database.ask(lambda engine: CallbackList(engine, self._seals).named(name))
+
+
+def taking_of(parts: Parts, queue: AgentQueue, database: DatabaseLine) -> Taking:
     """Make what takes callers from the queue and callbacks from their list."""
-    legs = Legs(parts.redis, parts.seals)
+    legs = Legs(parts.redis, parts.seals, deadline=PATIENCE_S)
     return Taking(
         queue,
         legs,
-        RingLimits(Counters(parts.redis, parts.seals)),
-        callbacks,
+        RingLimits(Counters(parts.redis, parts.seals, deadline=PATIENCE_S)),
+        _Listed(database, parts.seals),
+        Bookings(parts.redis, parts.seals, deadline=PATIENCE_S),
         switchboard=switchboard_of(parts.settings, legs),
         enter=Ledger(parts.trail, parts.seals).card,
         library=lambda: parts.versions.current,
