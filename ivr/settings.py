@@ -241,8 +241,6 @@ class Settings(BaseSettings):
             raise ValueError(
                 "IVR_TWILIO_AUTH_TOKEN is not set: expected the carrier's, to call as IVR_OUTBOUND_NUMBER."
             )
-        if self.twilio_api_url and not self.outbound_number:
-            raise ValueError("IVR_OUTBOUND_NUMBER is not set: expected the number that IVR_TWILIO_API_URL calls as.")
         return self
 
 
