@@ -28,6 +28,8 @@ from ivr.audit.chain import chain_keys
 from ivr.audit.ledger import Ledger
 from ivr.audit.trail import AuditTrail
 from ivr.bookings import Bookings
+from ivr.call_records.recorder import Recorder
+from ivr.call_records.sweep import Sweep
 from ivr.channels.twilio.legs import leg_routes
 from ivr.channels.twilio.routes import Gate, page_writer, voice_routes
 from ivr.channels.twilio.twiml import HANG_UP
@@ -38,7 +40,7 @@ from ivr.crashes.quarantine import Quarantine
 from ivr.door import Door
 from ivr.dropped import DroppedCalls
 from ivr.emergency import LOOK_SECONDS, Emergency
-from ivr.hotline import Deadlines, Hotline
+from ivr.hotline import KEEP_S, Deadlines, Hotline
 from ivr.inquiry import Desk
 from ivr.kept_password import KeptPasswords
 from ivr.library import Library, LibraryError, default_dirs
@@ -194,15 +196,19 @@ def create_app(
     trail = AuditTrail(
         settings.audit_folder, chain_keys(settings.secrets), worker=f"{socket.gethostname()}/{settings.worker}", now=now
     )
+    store = CallStore(redis, seals, deadline=deadlines.store, claim_s=deadlines.claim)
+    recorder = Recorder(redis, seals, versions, now, deadline=deadlines.store)
+    sweep = Sweep(redis, store, recorder, kept_ms=round(KEEP_S * 1000))
     hotline = Hotline(
         versions=versions,
-        store=CallStore(redis, seals, deadline=deadlines.store, claim_s=deadlines.claim),
+        store=store,
         seals=seals,
         desk=desk,
         dropped=DroppedCalls(redis, seals, deadline=deadlines.store),
         emergency=emergency,
         metrics=metrics,
         ledger=Ledger(trail, seals),
+        recorder=recorder,
         write=page_writer(settings.public_url),
         hang_up=HANG_UP,
         refusal_step=settings.refusal_step,
@@ -215,7 +221,10 @@ def create_app(
         await accounts.open()
         await versions.serve(versions.current)
         trail.start()
-        tended = (emergency.watch(), edits.watch(), versions.look_after_them(), accounts.watch())
+        tended = (
+            *(emergency.watch(), edits.watch(), versions.look_after_them(), accounts.watch()),
+            *(recorder.watch(hotline.endings.note), sweep.watch()),
+        )
         watching = [asyncio.create_task(one) for one in tended]
         app.state.started = True
         yield
@@ -224,6 +233,7 @@ def create_app(
         await app.pages.stop()
         await versions.leave()
         await hotline.works.drain(DRAIN_SECONDS)
+        await recorder.send_on()
         await trail.stop(AUDIT_STOPS_SECONDS)
         await accounts.close()
         await redis.aclose()

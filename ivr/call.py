@@ -265,7 +265,8 @@ class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     `services` all that were chosen. `parties` are the numbers that called and were dialled, as the first webhook told
     them: no webhook of other ones is of this call. `dials` counts how often humans were rung, `all_repeats` and
     `all_silences` those of the whole call. `place` is the caller's in a queue. `recording` is what the carrier calls a
-    message just spoken, with its seconds, until it is noted.
+    message just spoken, with its seconds, until it is noted. `path` is what the record of the call will tell,
+    see `ivr.call_records`.
     """
 
     hotline: str
@@ -307,6 +308,7 @@ class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     all_repeats: int = 0
     all_silences: int = 0
     place: Place | None = None
+    path: bytes = b""
 
     @property
     def in_service(self) -> bool:

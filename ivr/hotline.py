@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ivr.audit.ledger import Ledger
 from ivr.call import Ask, End, Event, ForHuman, NoAnswer, QueueLeft, Session, Started, Turn
+from ivr.call_records.recorder import Recorder
 from ivr.dialling import dialled
 from ivr.dropped import DroppedCalls
 from ivr.emergency import Emergency
@@ -32,8 +33,7 @@ from ivr.works import Works, place_of
 
 __all__ = ["Call", "Deadlines", "Hotline", "Page"]
 
-KEEP_S = 45 * 60.0
-KEEP_DIAL_S = 6 * 3600.0
+KEEP_S, KEEP_DIAL_S = 45 * 60.0, 6 * 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ class Hotline:
         emergency: Emergency,
         metrics: Metrics,
         ledger: Ledger,
+        recorder: Recorder,
         write: Callable[[Page], bytes],
         hang_up: bytes,
         refusal_step: float = 1.5,
@@ -64,13 +65,13 @@ class Hotline:
         )
         self.store = store
         self.dropped = dropped
-        self.metrics = metrics
+        self.metrics, self.recorder = metrics, recorder
         self.pages = Pages(seals, write)
         self.hang_up = hang_up
-        self.public = PublicMode(self.stepping, self.pages, hang_up)
+        self.public = PublicMode(self.stepping, self.pages, recorder, hang_up)
         self.works = Works(worker, store)
         self.shedding = Shedding(lambda: versions.current, write, metrics)
-        self.endings = Endings(store, dropped, self.stepping, self.shedding)
+        self.endings = Endings(store, dropped, recorder, self.stepping, self.shedding)
 
     # --- what a channel calls ---
 
@@ -161,10 +162,6 @@ class Hotline:
         except StoreAway:
             return await self.public.carry_on(call, position)
 
-    async def ended(self, call: Call) -> None:
-        """Take note that the carrier says the call is over."""
-        await self.endings.note(call)
-
     async def _or_public(self, answer: Awaitable[bytes], call: Call, position: Position | None, event: Event) -> bytes:
         try:
             return await answer
@@ -223,8 +220,10 @@ class Hotline:
         session = replace(session, turn=one.before.turn + 1)
         session, turn = await dialled(self.stepping, one.call.sid, one.before, session, turn)
         session = await placed(self.stepping, one.call.sid, session, turn)
+        session = replace(session, path=self.recorder.path(one, session, turn, self.stepping.library_of(session)))
         token = self.pages.token(one.call, session)
         reply = self.pages.turn(one.call, session, turn, self.stepping.group(session, turn), token)
+        left = self.recorder.left(one.call, session, "hotline") if isinstance(turn.next, End) else None
         committed = await self.store.commit(
             one.call.sid,
             expected=one.expected,
@@ -234,11 +233,13 @@ class Hotline:
             awaited_token=token,
             claim=one.claim,
             give_back_failed=done.gives_back,
-            ends=isinstance(turn.next, End),
+            ends=left is not None,
+            left=b"" if left is None else left.sealed,
             alongside=done.settles,
         )
         if isinstance(committed, Lost):
             return await self._beaten(one, committed)
+        self.recorder.over(left)
         self.metrics.walked(turn.path)
         return reply
 

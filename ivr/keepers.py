@@ -1,4 +1,4 @@
-"""What the parent of the workers looks after in the hotline's database: the audit trail's heads, and callbacks."""
+"""What the parent of the workers looks after in the hotline's database: audit heads, callbacks, records of calls."""
 
 import time
 from typing import Protocol
@@ -6,6 +6,7 @@ from typing import Protocol
 from ivr.agents.handing_over import HandingOver
 from ivr.agents.samples import add_samples, has_samples
 from ivr.audit.keeping import AuditKeeping
+from ivr.call_records.keeping import RecordKeeping
 from ivr.database.opening import opened
 from ivr.database.upgrading import upgrade
 from ivr.datafolder import DataFolder
@@ -38,7 +39,9 @@ async def prepare(settings: Settings) -> None:
 
 def keepers_of(settings: Settings) -> list[Keeper]:
     """Give all that is looked after on this machine."""
+    url, seals = settings.database_url, Seals(settings.secrets)
     return [
-        AuditKeeping(settings.audit_folder, settings.database_url, days=settings.audit_days),
-        HandingOver(connect(settings.redis_url), settings.database_url, Seals(settings.secrets)),
+        AuditKeeping(settings.audit_folder, url, days=settings.audit_days),
+        HandingOver(connect(settings.redis_url), url, seals),
+        RecordKeeping(connect(settings.redis_url), url, seals, days=settings.record_days),
     ]

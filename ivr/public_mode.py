@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from ivr.call import Event, NoAnswer, QueueLeft, Started
+from ivr.call_records.recorder import Recorder
 from ivr.pages import Call, Pages
 from ivr.queueing import waited
 from ivr.seals import Position
@@ -12,9 +13,10 @@ from ivr.stepping import Stepping
 class PublicMode:
     """Answers webhooks while the store is away: menus, public information and humans work, nobody is verified."""
 
-    def __init__(self, stepping: Stepping, pages: Pages, hang_up: bytes) -> None:
+    def __init__(self, stepping: Stepping, pages: Pages, recorder: Recorder, hang_up: bytes) -> None:
         self._stepping = stepping
         self._pages = pages
+        self._recorder = recorder
         self._hang_up = hang_up
 
     async def answer(self, call: Call, position: Position | None, event: Event) -> bytes:
@@ -26,8 +28,10 @@ class PublicMode:
         else:
             session = self._stepping.session_at(position)
             event = waited(session, event)
-        session, turn = await self._stepping.inside(call.sid, replace(session, public=True), event)
+        before = replace(session, public=True)
+        session, turn = await self._stepping.inside(call.sid, before, event)
         session = replace(session, turn=session.turn + 1)
+        self._recorder.aside(call, before, session, turn, event, self._stepping.library_of(session))
         return self._pages.turn(call, session, turn, self._stepping.group(session, turn))
 
     async def carry_on(self, call: Call, position: Position | None) -> bytes:

@@ -124,7 +124,7 @@ class Stepping:
         session = replace(session_from(position), last_at=self.desk.now())
         if kept is None:
             return session
-        return replace(session, owes=kept.owes, codes=kept.codes, texted=kept.texted, dials=kept.dials)
+        return replace(session, owes=kept.owes, codes=kept.codes, texted=kept.texted, dials=kept.dials, path=kept.path)
 
     def forgets(self, session: Session) -> bool:
         """Tell whether a call's verification has ended since its last turn, which therefore is told to nobody again.

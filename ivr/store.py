@@ -1,8 +1,8 @@
 """Keep a call between two turns in Redis: load it, claim work on it, commit its next turn, end it.
 
 A call is one hash ``ivr:{CallSid}`` (n committed turn, t digest of the awaited token, s sealed session, r sealed last
-reply, c claim, f failed credentials) and a tombstone ``ivr:{CallSid}:end``, both in one slot. Every write is one
-script, so that it happens as a whole or not at all, and by the server's clock.
+reply, c claim, f failed credentials) and a tombstone ``ivr:{CallSid}:end``, both in one slot; so is what is left of it
+for its record. Every write is one script, so that it happens as a whole or not at all, and by the server's clock.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ CLAIM_S = 12.0
 """A claim lives longer than any work (10 s), so only a dead or stalled worker leaves one behind."""
 LAST_REPLY_S = 60.0
 TOMBSTONE_S = 4 * 3600.0
+LEFT_MS = 24 * 3600_000
 ROOM = 1300
 """Bytes of session and reply together up to which a call takes at most 2 kB in Redis without compression, unless an
 attempt failed in it: then counters are kept as well. Compressing one takes a twentieth of a turn's processor time."""
@@ -176,6 +177,7 @@ class CallStore:
         claim: str | None = None,
         give_back_failed: int = 0,
         ends: bool = False,
+        left: bytes = b"",
         alongside: Sequence[Command] = (),
     ) -> Committed | Lost:
         """Commit the turn ``session.turn`` with its reply, by compare-and-set.
@@ -183,15 +185,15 @@ class CallStore:
         Without ``claim`` it goes through where the call still is at turn ``expected`` (None: where there is no call)
         and nobody works on it; a dead claim is cleared. With ``claim``, where that claim still stands; ``expected`` is
         then not looked at. Never after the end. Failed credentials only rise to ``session.failed``, unless
-        ``give_back_failed`` returns so many. ``ends`` keeps turn and reply for 60 s and sets the
-        tombstone for 4 h. The steps ``alongside`` are made in the same trip, whether or not the turn is committed.
+        ``give_back_failed`` returns so many. ``ends`` keeps turn and reply for 60 s, a tombstone for 4 h, and for a day
+        what is ``left`` for the record. The steps ``alongside`` are made in the same trip, committed or not.
         """
         if expected is not None and session.turn <= expected:
             raise ValueError(f"A call moves forward: turn {session.turn} cannot be committed after turn {expected}.")
         sealed = b"" if ends else self._seals.seal_session(session, call=call)
         room = COMPRESS_ABOVE if session.failed or session.owes else max(COMPRESS_ABOVE, ROOM - len(sealed))
         commit = self._commit.command(
-            keys=_keys(call),
+            keys=[*_keys(call), left_key(call)] if ends else _keys(call),
             args=[
                 "" if expected is None else expected,
                 claim or "",
@@ -204,6 +206,7 @@ class CallStore:
                 self._last_reply_ms if ends else round(ttl_s * 1000),
                 int(ends),
                 self._tombstone_ms,
+                *((left, LEFT_MS) if ends else ()),
             ],
         )
         answer = (await self._line.ask_all([commit, *alongside]))[0]
@@ -255,9 +258,14 @@ class CallStore:
                 return Busy(Claim(answer[1].decode(), answer[2].decode(), bool(answer[3])))
         return self._lost(call, answer)
 
-    async def end(self, call: str) -> None:
-        """End a call that the carrier reports as completed: whatever is still worked on comes too late."""
-        await self._line.ask(self._end(keys=_keys(call), args=[self._tombstone_ms]))
+    async def end(self, call: str, *, left: bytes = b"", of_turn: int | None = None) -> bool:
+        """End a call that the carrier reports as completed: whatever is still worked on comes too late.
+
+        What is ``left`` of it is kept for its record, for a day. With ``of_turn`` a call that is at another turn by now
+        is not ended, and False is given.
+        """
+        args: list[str | bytes | int] = [self._tombstone_ms, left, LEFT_MS, "" if of_turn is None else of_turn]
+        return bool(await self._line.ask(self._end(keys=[*_keys(call), left_key(call)], args=args)))
 
     async def _seen(self, call: str) -> "_Seen":
         return _Seen(*await self._line.ask(self._look(keys=_keys(call))))
@@ -267,12 +275,7 @@ class CallStore:
 
     def _lost(self, call: str, answer: Any) -> Lost:
         why, turn, reply = answer
-        return Lost(
-            turn=_number(turn),
-            reply=self._open(call, "reply", reply),
-            ended=why == b"ended",
-            claimed=why == b"claimed",
-        )
+        return Lost(_number(turn), self._open(call, "reply", reply), why == b"ended", why == b"claimed")
 
 
 class _Seen(NamedTuple):
@@ -298,6 +301,11 @@ class _Seen(NamedTuple):
 def new_password_key(call: str) -> str:
     """Name the key that holds a new password between its two entries, in the call's slot; it ends with the call."""
     return f"ivr:{{{call}}}:new"
+
+
+def left_key(call: str) -> str:
+    """Name the key that has what is left of a call that is over, until its record is on its way."""
+    return f"ivr:{{{call}}}:left"
 
 
 def _keys(call: str) -> list[str]:

@@ -6,6 +6,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from ivr import flow as nodes
+from ivr.ages import is_senior
 from ivr.call import Ask, Dial, Edge, End, Facts, Next, Record, Rows, Said, Session, Turn, Utterance
 from ivr.duty.calendar import on_duty
 from ivr.library import Library
@@ -20,9 +21,6 @@ HUMAN_OFFERED = "0"
 
 MOST_SERVICES = 12
 """So many of the last services that were chosen in a call are remembered."""
-
-SENIOR_AGE = 60
-"""Callers of this age and over are offered a human first after an answer, and at the first silence."""
 
 CHINA = timezone(timedelta(hours=8))
 
@@ -216,14 +214,8 @@ class Walk:
         return on_duty(group.duty, self.library.working_days, china_time(self.now if at is None else at))
 
     def senior(self) -> bool:
-        """Tell whether the caller is 60 or over, by the birth date of the ID number, else by the birth year."""
-        session = self.session
-        if session.credential is not None and session.credential.kind == "id_card":
-            born = session.credential.number[6:14]
-            today = china_day(self.now)
-            return f"{today.year - SENIOR_AGE:04d}{today:%m%d}" >= born
-        year = session.member.birth_year if session.member else None
-        return year is not None and china_day(self.now).year - year >= SENIOR_AGE
+        """Tell whether the caller is known to be 60 or over."""
+        return is_senior(self.session, china_day(self.now)) is True
 
     def listen(self, node: nodes.Node) -> Turn:
         """Wait for keys; in slow mode a human is offered first, once in a call."""

@@ -10,6 +10,7 @@ from engine_caller import EngineCaller
 
 from ivr import flow as nodes
 from ivr.call import Edge
+from ivr.call_records.ways import edges_of
 from ivr.engine import PHRASES
 from ivr.library import Library, default_dirs, load
 from ivr.lint.plan import WHILE_WAITING
@@ -46,36 +47,6 @@ def walked() -> Walked:
         frozenset[tuple[str, str]]().union(*(caller.spoken for caller in callers)),
         frozenset[str]().union(*(caller.weak for caller in callers)),
     )
-
-
-def edges_of(library: Library) -> Iterator[Edge]:
-    """Give every way that the flows have. A flow's return is an edge of the node that called it."""
-    for name, flow in library.flows.items():
-        yield from (Edge(name, "", key) for key in flow.keys)
-        if flow.lost:
-            yield Edge(name, "", "lost")
-        for node_name, node in flow.nodes.items():
-            yield from (Edge(name, node_name, via) for via in ways_out(node))
-
-
-def ways_out(node: nodes.Node) -> Iterator[str]:
-    match node:
-        case nodes.SayNode():
-            yield "to"
-        case nodes.MenuNode():
-            yield from node.keys
-            yield from (offer.key for offer in node.offers)
-            yield from (way for way in ("any", "silent") if getattr(node, way))
-        case nodes.CollectNode():
-            yield from node.outcomes
-            yield from (f"wrong {reason}" for reason in node.wrong)
-        case nodes.TransferNode():
-            yield from node.outcomes
-            yield from (key for key, to in node.waiting.keys.items() if to != nodes.AGAIN) if node.waiting else ()
-        case nodes.LookupNode() | nodes.RecordNode():
-            yield from node.outcomes
-        case nodes.CallNode():
-            yield from node.returns
 
 
 def prompts_of(library: Library) -> Iterator[str]:

@@ -13,14 +13,14 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 
 # A room is a module or a package directly in ivr/. It imports from its own floor and from those below.
 FLOORS = [
-    "call calling_numbers datafolder deadline duty envfile facts first_use logs place problems production seals "
+    "ages call calling_numbers datafolder deadline duty envfile facts first_use logs place problems production seals "
     "settings speech telephones urls validators weakness",
     "accounts bookings counters database dropped embedded filefaults flow kept_password messages metrics pace "
     "policyfacts prompts redis_line refusal_times store surveys whispers yamlfile yamlslips",
     "agents attempts balance_and_years codes emergency engine entries going_on identity inquiry library lookups "
     "newpassword parts policy records texting waiting walk",
-    "audit crashes dialling drawing endings hotline lint pages public_mode queueing schemas shedding stepping versions "
-    "works",
+    "audit call_records crashes dialling drawing endings hotline lint pages public_mode queueing schemas shedding "
+    "stepping versions works",
     "carrier channels",
     "app commands connections crew door keepers mould serve supervisor web worker __main__",
 ]

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration: a database that is there is used as it is."""
 
 VERSION_TABLE = "hotline_version"
@@ -97,3 +97,30 @@ NOTES = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 """What agents noted after they spoke with a caller: `path` are the services chosen, `sealed` has the words."""
+
+CALL_RECORDS = Table(
+    "call_records",
+    METADATA,
+    Column("call", String(34), primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("hotline", String(40), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("ended", BigInteger, nullable=False),
+    Column("ending", String(8), nullable=False),
+    Column("caller", String(8), nullable=False),
+    Column("languages", String(20), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("answered_after", BigInteger, nullable=True),
+    Column("verified", Boolean, nullable=False),
+    Column("spoke", Boolean, nullable=False),
+    Column("agent", String(64), nullable=False),
+    Column("agent_group", String(40), nullable=False),
+    Column("age", String(8), nullable=False),
+    Column("slow", Boolean, nullable=False),
+    Column("silences", Integer, nullable=False),
+    Column("wrong_keys", Integer, nullable=False),
+    Column("whole", Boolean, nullable=False),
+    Column("path", LargeBinary, nullable=False),
+)
+"""What became of each call: `at` is when it started, or ended where that is all that is known; `path` is packed."""

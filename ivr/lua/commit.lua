@@ -1,6 +1,7 @@
--- Move a call to its next turn. KEYS: the call, its tombstone, its new password. ARGV: the turn it was seen at ('' none),
--- claim id ('' none), new turn, digest of the awaited token, session, reply, least failed credentials, how many are given back,
--- ms to keep the call, 1 ends it, ms to keep the tombstone.
+-- Move a call to its next turn. KEYS: the call, its tombstone, its new password, and where it ends what is left of it.
+-- ARGV: the turn it was seen at ('' none), claim id ('' none), new turn, digest of the awaited token, session, reply,
+-- least failed credentials, how many are given back, ms to keep the call, 1 ends it, ms to keep the tombstone; where it
+-- ends, what is left of it for its record ('' nothing) and ms to keep that.
 local key, tombstone = KEYS[1], KEYS[2]
 local h = redis.call('HMGET', key, 'n', 'r', 'c', 'f')
 if redis.call('EXISTS', tombstone) == 1 then return {'ended', h[1], h[2]} end
@@ -19,6 +20,10 @@ if ARGV[10] == '1' then
   redis.call('DEL', key, KEYS[3])
   redis.call('HSET', key, 'n', ARGV[3], 'r', ARGV[6])
   redis.call('PEXPIRE', key, ARGV[9])
+  if ARGV[12] ~= '' then
+    redis.call('RPUSH', KEYS[4], ARGV[12])
+    redis.call('PEXPIRE', KEYS[4], ARGV[13])
+  end
   return {'committed', 0}
 end
 local failed = count(h[4])

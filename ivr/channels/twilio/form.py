@@ -61,6 +61,11 @@ class Form(NamedTuple):
         over = self.values.get("CallStatus") == "completed" or self.values.get("QueueResult") == "hangup"
         return self.clean and over and not self.values.get("ParentCallSid")
 
+    @property
+    def spoke(self) -> bool:
+        """Tell whether a human was on the line of a call that was dialled on, or waited in a queue."""
+        return self.values.get("DialBridged") == "true" or self.values.get("QueueResult") == "bridged"
+
 
 def read_pairs(body: bytes) -> Pairs:
     """Split a form body into decoded name and value bytes, blanks kept.

@@ -119,7 +119,7 @@ def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics, quarantine: Qua
                 return "nameless", _twiml(_sorry(hotline, again))
             bind_contextvars(call=sid)  # every line of the log that is about this call names it
             if form.completed:
-                await hotline.ended(_call(form, sid))
+                await hotline.endings.note(_call(form, sid), form.spoke)
                 return "ended", _twiml(HANG_UP)
             call = _call(form, sid)
             if quarantine is None:
@@ -166,7 +166,7 @@ def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics, quarantine: Qua
             return Response(status_code=403)
         try:
             if form.completed and form.call_sid is not None:
-                await hotline.ended(_call(form, form.call_sid))
+                await hotline.endings.note(_call(form, form.call_sid), form.spoke)
         except AnotherCall:
             log.warning("A status callback names a call of other parties: it changes nothing.")
         except Exception:
