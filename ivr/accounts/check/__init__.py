@@ -1,6 +1,7 @@
 """Check whether an account service honours the contract: one small function a rule, for a bureau's own developers."""
 
 import inspect
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
@@ -70,15 +71,21 @@ class Finding(NamedTuple):
 
 
 async def check(
-    url: str, token: str, member: Member, rules: Sequence[Rule] = READING, *, deadline: float = DEADLINE
+    url: str,
+    token: str,
+    member: Member,
+    rules: Sequence[Rule] = READING,
+    *,
+    deadline: float = DEADLINE,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Finding]:
     """Ask the service at ``url`` what the contract speaks of, and give a finding for each rule, one by one.
 
     ``member`` is one of the service's own, who may be verified. ``rules`` are in the order of `READING`: what a rule
-    finds out, later ones use. ``deadline`` is in seconds, for each request. A service that cannot be reached is a
-    finding, no error.
+    finds out, later ones use. ``deadline`` is in seconds, for each request, as is ``clock``, by which is told how long
+    answers took. A service that cannot be reached is a finding, no error.
     """
-    async with Visit(url, token, member, deadline) as visit:
+    async with Visit(url, token, member, deadline, clock) as visit:
         for place, rule in enumerate(rules):
             if place and not visit.answered:
                 yield Finding(sentence(rule), "not checked", "Nothing answers there.")

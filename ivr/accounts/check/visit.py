@@ -3,6 +3,8 @@
 import asyncio
 import re
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import quote
@@ -76,11 +78,20 @@ class Answer(NamedTuple):
 class Visit:
     """Ask the service at ``url`` about ``member``; each question is answered within ``deadline`` s, or `NoAnswer`.
 
+    By ``clock``, in seconds, is told how long the answers took.
+
     Asked as the hotline asks: a connection for each request, no redirects, nothing compressed, no proxy.
     """
 
-    def __init__(self, url: str, token: str, member: Member, deadline: float = DEADLINE) -> None:
-        self._base, self._token, self._deadline = url.rstrip("/"), token, deadline
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        member: Member,
+        deadline: float = DEADLINE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._base, self._token, self._deadline, self._clock = url.rstrip("/"), token, deadline, clock
         self.member = member
         self.call, self.other_call = (f"CA{secrets.token_hex(16)}" for _ in range(2))
         self.nobody = _nobody(member.id_number)
@@ -147,8 +158,7 @@ class Visit:
 
     async def _once(self, method: str, path: str, sent: dict[str, Any]) -> Answer:
         assert self._session is not None  # noqa: S101 - for the type checker: asked inside the visit
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        began = self._clock()
         url = URL(self._base + path, encoded=True)
         async with self._session.request(method, url, allow_redirects=False, **sent) as answer:
             raw = b""
@@ -158,7 +168,7 @@ class Visit:
             if len(raw) > contract.LARGEST_ANSWER:
                 raise NoAnswer(f"Expected at most {contract.LARGEST_ANSWER} bytes from {shown(path)}; came more.")
             refs = tuple(answer.headers.getall("Member-Ref", ()))
-            return Answer(answer.status, answer.content_type, refs, raw, clock() - began)
+            return Answer(answer.status, answer.content_type, refs, raw, self._clock() - began)
 
     async def verify(self, number: str, password: str, *, call: str | None = None, region: str | None = None) -> Answer:
         """Ask for a verification; ``number`` is an ID number where it has 18 characters, else a card number."""
