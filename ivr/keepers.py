@@ -1,15 +1,18 @@
-"""What the parent of the workers looks after in the hotline's database: audit heads, callbacks, records of calls."""
+"""What the parent of the workers looks after in the database: audit heads, records, and what callers have left."""
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ivr.agents.handing_over import HandingOver
+from ivr.agents.message_retention import Deletes, MessageRetention
 from ivr.agents.samples import add_samples, has_samples
 from ivr.audit.keeping import AuditKeeping
 from ivr.call_records.keeping import RecordKeeping
 from ivr.database.opening import opened
 from ivr.database.upgrading import upgrade
 from ivr.datafolder import DataFolder
+from ivr.first_use import FirstUse
 from ivr.redis_line import connect
 from ivr.seals import Seals
 from ivr.settings import Settings
@@ -34,7 +37,7 @@ async def prepare(settings: Settings) -> None:
     if has_samples(settings):
         password = DataFolder(settings.data_dir).agents_password()
         async with opened(settings.database_url) as engine:
-            await add_samples(engine, password, round(time.time() * 1000))
+            await add_samples(engine, password, _now())
 
 
 def keepers_of(settings: Settings) -> list[Keeper]:
@@ -44,4 +47,20 @@ def keepers_of(settings: Settings) -> list[Keeper]:
         AuditKeeping(settings.audit_folder, url, days=settings.audit_days),
         HandingOver(connect(settings.redis_url), url, seals),
         RecordKeeping(connect(settings.redis_url), url, seals, days=settings.record_days),
+        MessageRetention(url, seals, _recordings(settings), days=settings.message_days, now=_now),
     ]
+
+
+def _recordings(settings: Settings) -> Callable[[], Awaitable[Deletes]]:
+    def make() -> Deletes:
+        from ivr.channels.twilio.recordings import Recordings
+
+        return Recordings(
+            settings.carrier_api, account_sid=settings.twilio_account_sid, auth_token=settings.auth_tokens[0]
+        )
+
+    return FirstUse(make).get
+
+
+def _now() -> int:
+    return round(time.time() * 1000)

@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     """Days for which audit entries are kept."""
     record_days: int = 92
     """Days for which records of calls are kept: the longest quarter can still be reported as a whole."""
+    message_days: int = 30
+    """Days for which spoken messages are kept, and their recordings at the carrier."""
     refusal_step: float = 1.5
     """Seconds of the fixed step on which every refusal is sent."""
     flows_dir: Path | None = None
@@ -204,7 +206,7 @@ class Settings(BaseSettings):
         # Not above 4: every webhook is answered within 5 s. A NaN fails both comparisons.
         return _expect(value, 0.01 <= value <= 4, "seconds from 0.01 to 4")
 
-    @field_validator("audit_days", "record_days")
+    @field_validator("audit_days", "record_days", "message_days")
     @classmethod
     def _days(cls, value: int) -> int:
         return _expect(value, 1 <= value <= 36_500, "days from 1 to 36500")

@@ -21,6 +21,7 @@ from ivr.channels.twilio.recordings import RecordingAwayError, Recordings
 from ivr.channels.twilio.twiml import write
 from ivr.database.opening import open_engine
 from ivr.database.upgrading import upgrade
+from ivr.first_use import FirstUse
 from ivr.messages import KEPT_MS, WAITING, Message, Messages
 from ivr.redis_line import connect
 from ivr.seals import Seals
@@ -177,7 +178,7 @@ async def test_recordings_go_with_their_messages_and_stay_listed_until_the_carri
 
     async def gone(api_url: str, now: int) -> int:
         at = Recordings(api_url, account_sid="AC" + "1" * 32, auth_token="the token")
-        retention = MessageRetention(database, SEALS, at, days=30, now=lambda: now)
+        retention = MessageRetention(database, SEALS, FirstUse(lambda: at).get, days=30, now=lambda: now)
         try:
             return await retention.round()
         finally:

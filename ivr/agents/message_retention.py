@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -27,13 +27,19 @@ class Deletes(Protocol):
 
 
 class MessageRetention:
-    """Deletes once an hour what is older than `days`. `now` gives ms since 1970.
+    """Deletes once an hour what is older than `days`. `now` gives ms since 1970, `recordings` gives where they lie.
 
     What cannot be deleted is told, and tried again an hour later: until then the message stays listed as it is.
     """
 
     def __init__(
-        self, database_url: str, seals: Seals, recordings: Deletes, *, days: int, now: Callable[[], int]
+        self,
+        database_url: str,
+        seals: Seals,
+        recordings: Callable[[], Awaitable[Deletes]],
+        *,
+        days: int,
+        now: Callable[[], int],
     ) -> None:
         self._database_url = database_url
         self._seals = seals
@@ -57,7 +63,7 @@ class MessageRetention:
                     self._engine = open_engine(self._database_url)
                 kept = MessageList(self._engine, self._seals)
                 for one in await kept.older_than(self._now() - self._days * DAY_MS):
-                    await self._recordings.delete(one.recording)
+                    await (await self._recordings()).delete(one.recording)
                     await kept.deleted([one.id])
                     gone += 1
         except Exception as error:  # every driver raises its own
