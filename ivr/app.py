@@ -191,7 +191,7 @@ def create_app(
         Bookings(redis, seals, deadline=deadlines.store),
         Surveys(redis, deadline=deadlines.store),
         Messages(redis, seals, deadline=deadlines.store),
-        Places(AgentQueue(redis, seals, now, deadline=deadlines.store), now, rings_back=bool(settings.outbound_number)),
+        Places(AgentQueue(redis, seals, now, deadline=deadlines.store), now, offered=bool(settings.outbound_number)),
     )
     trail = AuditTrail(
         settings.audit_folder, chain_keys(settings.secrets), worker=f"{socket.gethostname()}/{settings.worker}", now=now

@@ -30,8 +30,11 @@ async def dialled(stepping: Stepping, sid: str, before: Session, session: Sessio
     """Count a turn's way to a human; once there were too many, go on as where nobody can be reached.
 
     The same turn counts once, however often it is made, and so does a place in a queue, however often it is left.
-    Where Redis cannot count, humans are rung all the same.
+    Where Redis cannot count, humans are rung all the same. Whoever comes into a queue for which no agent can be rung is
+    put through as where there is none.
     """
+    if isinstance(turn.next, Enqueue) and not stepping.desk.places.offered:
+        session, turn = replace(session, place=None), turn._replace(next=Dial(turn.next.group))
     if isinstance(turn.next, Enqueue) and before.place is not None:
         return session, turn
     desk, library = stepping.desk, stepping.library_of(session)

@@ -28,8 +28,13 @@ class Stands(Protocol):
 
 
 class Queues(Protocol):
-    """The queues for humans: `ivr.agents.places` has what each step means. Each may raise StoreAway."""
+    """The queues for humans: `ivr.agents.places` has what each step means. Each may raise StoreAway.
 
+    `offered` tells whether agents can be rung for those who wait; where they cannot, nobody is to wait.
+    """
+
+    @property
+    def offered(self) -> bool: ...
     async def stands(self, call: str, session: Session, library: Library, /) -> Stands: ...
     async def aside(self, call: str, session: Session, /) -> None: ...
     async def gone(self, call: str, session: Session, /) -> None: ...

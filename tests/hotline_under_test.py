@@ -24,6 +24,8 @@ AT_HOME = "http://localhost:8000"
 OPERATOR_TOKEN = "fedcba9876543210fedcba9876543210"
 OPERATOR = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
 """The header that opens what is for operators alone."""
+OUTBOUND_NUMBER = "+12025550100"
+"""Who calls where the hotline places calls: it does, so that callers may wait for agents."""
 REFUSAL_STEP = 0.05
 
 
@@ -124,7 +126,7 @@ def serving(
         settings = Settings.model_validate(
             settings.model_dump()
             | {"twilio_auth_token": AUTH_TOKEN, "secret_key": SECRET_KEY, "account_token": "a-token-of-the-tests"}
-            | {"operator_token": OPERATOR_TOKEN, **settings_of}
+            | {"operator_token": OPERATOR_TOKEN, "outbound_number": OUTBOUND_NUMBER, **settings_of}
         )
         patient = (deadlines or Deadlines())._replace(store=patience)
 

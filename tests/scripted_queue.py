@@ -30,6 +30,7 @@ class RememberedQueue:
     def __init__(self, ahead: int, *, brisk: bool) -> None:
         self.before, self.behind = ahead, 0
         self.brisk = brisk
+        self.offered = True
         self.booked = ""
         self._joined: int | None = None
 

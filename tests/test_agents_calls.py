@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
-from hotline_under_test import AUTH_TOKEN, UnderTest, serving
+from hotline_under_test import AUTH_TOKEN, OUTBOUND_NUMBER, UnderTest, serving
 from redis.asyncio import Redis
 from served import served_here
 from tampering import LIBRARY, PATIENT, SEALS, emptied, words
@@ -34,7 +34,7 @@ from ivr.redis_line import connect
 from ivr.serve import sqlite_url
 from ivr.settings import DEMO_ACCOUNT_SID, Settings
 
-OURS, PHONE, OTHER_PHONE = "+12025550100", "+12025550135", "+12025550199"
+PHONE, OTHER_PHONE = "+12025550135", "+12025550199"
 HERE = ("queue", "general")
 NUMBER = "12335"
 
@@ -60,7 +60,7 @@ class Bureau:
         settings = Settings(_env_file=None).changed(
             twilio_account_sid=DEMO_ACCOUNT_SID,
             public_url=hotline.public_url,
-            outbound_number=OURS,
+            outbound_number=OUTBOUND_NUMBER,
             twilio_api_url=api_url,
         )
         settings = Settings.model_validate(settings.model_dump() | {"twilio_auth_token": AUTH_TOKEN})
@@ -115,7 +115,7 @@ class Listed:
 
 @pytest.fixture(scope="module")
 def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, outbound_number=OURS) as under_test:
+    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2) as under_test:
         yield under_test
 
 
@@ -124,7 +124,9 @@ async def bureau(running: UnderTest, valkey_url: str) -> AsyncIterator[Bureau]:
     async with connect(valkey_url) as redis, running.carrier() as carrier:
         await emptied(redis)
         phones = Phones(carrier)
-        api = CallsApi(phones, account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN, numbers=frozenset({OURS}))
+        api = CallsApi(
+            phones, account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN, numbers=frozenset({OUTBOUND_NUMBER})
+        )
         async with served_here(api.app) as api_url:
             yield Bureau(running, carrier, phones, api_url, redis)
             await phones.aclose()
@@ -139,7 +141,7 @@ async def test_an_agent_takes_hears_who_it_is_speaks_and_the_caller_rates_it(bur
     await bureau.takes(LI, ScriptedPhone())
     (leg,) = await bureau.phones.settled()
     assert told(leg.heard) == "未验证，普通话。接听，请按一。"
-    assert (leg.from_, leg.to, leg.status) == (OURS, PHONE, "completed")
+    assert (leg.from_, leg.to, leg.status) == (OUTBOUND_NUMBER, PHONE, "completed")
     assert bureau.entered == [(call.sid, "7")]
     assert told(call.heard).endswith(words("agent.warning") + words("survey.ask"))
     assert await bureau.queue.card(*HERE, call.sid) is None
@@ -210,6 +212,18 @@ async def test_the_end_of_an_agents_leg_does_not_end_the_callers_call(bureau: Bu
     for receipt in leg.receipts:
         assert [one.status for one in await bureau.carrier.replay(receipt, 2)] == [204, 204]
     assert words("goodbye") in told(await call.press("2"))
+
+
+async def test_where_no_agent_can_be_rung_nobody_waits_and_the_numbers_of_the_group_are(
+    bureau: Bureau, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for worker in bureau.hotline.served:
+        monkeypatch.setattr(worker.app.state.hotline.stepping.desk.places, "offered", False)
+    call = await bureau.carrier.dial(to=NUMBER)
+    heard = await call.press("0")
+    assert [ring.number for ring in call.rings] == [PHONE]
+    assert words("survey.ask") in told(heard)
+    assert await bureau.waiting() == []
 
 
 # --- callbacks -------------------------------------------------------------------------------------------------------

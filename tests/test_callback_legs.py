@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 import pytest_asyncio
-from hotline_under_test import UnderTest, serving
+from hotline_under_test import OUTBOUND_NUMBER, UnderTest, serving
 from msgspec.structs import replace
 from redis.asyncio import Redis
 from tampering import PATIENT, SEALS, Caller, calling, emptied
 from test_bookings import BOOKING
-from test_legs import HERE, OURS, Phone, over
+from test_legs import HERE, Phone, over
 
 from ivr.agents.callback_list import CallbackList
 from ivr.agents.handing_over import HandingOver
@@ -32,7 +32,7 @@ WHISPER = "回电，未验证，查询过余额，普通话。请先说出四位
 
 @pytest.fixture(scope="module")
 def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, outbound_number=OURS) as under_test:
+    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2) as under_test:
         yield under_test
 
 
@@ -83,7 +83,7 @@ async def test_the_agent_hears_the_code_presses_one_and_the_member_is_dialled(ba
     phone = await back.rings()
     assert await phone.answers() == WHISPER
     dial, callee = dialled(await phone.presses("1"))
-    assert (callee.address, dial.caller_id) == (MEMBER, OURS)
+    assert (callee.address, dial.caller_id) == (MEMBER, OUTBOUND_NUMBER)
     assert dial.action is not None
     assert over(await phone.post(dial.action, DialCallStatus="completed", DialCallDuration="95", DialBridged="true"))
     assert await back.noted() == [(1, 0, "reached")]

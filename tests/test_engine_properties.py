@@ -255,7 +255,7 @@ async def _in_public_mode(session: Session, event: Event, now: int) -> tuple[Ses
             bookings=Bookings(redis, SEALS),
             surveys=Surveys(redis),
             messages=Messages(redis, SEALS),
-            places=Places(AgentQueue(redis, SEALS, lambda: now), lambda: now, rings_back=False),
+            places=Places(AgentQueue(redis, SEALS, lambda: now), lambda: now, offered=True),
         )
         emergency = Emergency(default_dirs()[0])
         trail = AuditTrail(Path("/there/is/no/such"), chain_keys([bytes(32)]), worker="test/0", now=lambda: now)

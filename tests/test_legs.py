@@ -6,7 +6,7 @@ from secrets import token_hex
 
 import pytest
 import pytest_asyncio
-from hotline_under_test import UnderTest, serving
+from hotline_under_test import OUTBOUND_NUMBER, UnderTest, serving
 from msgspec.structs import replace
 from redis.asyncio import Redis
 from tampering import LIBRARY, PATIENT, SEALS, Caller, calling, emptied, everything, kept_of, token_at, words
@@ -22,14 +22,14 @@ from ivr.prompts import speak
 from ivr.redis_line import connect
 from ivr.settings import DEMO_ACCOUNT_SID
 
-OURS, PHONE, AGENT = "+12025550100", "+12025550133", "7"
+PHONE, AGENT = "+12025550133", "7"
 HERE = ("demo", "general")
 WHISPER = "已验证，查询过余额，粤语。接听，请按一。"
 
 
 @pytest.fixture(scope="module")
 def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, outbound_number=OURS) as under_test:
+    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2) as under_test:
         yield under_test
 
 
@@ -61,7 +61,7 @@ class Phone:
 
     async def post(self, url: str, context: Context = "call", /, **fields: str) -> tuple[Verb, ...]:
         form = {
-            "CallSid": self.sid, "AccountSid": DEMO_ACCOUNT_SID, "From": OURS, "To": PHONE,
+            "CallSid": self.sid, "AccountSid": DEMO_ACCOUNT_SID, "From": OUTBOUND_NUMBER, "To": PHONE,
             "CallStatus": "in-progress", "ApiVersion": "2010-04-01", "Direction": "outbound-api",
         }  # fmt: skip
         exchange = await self.carrier.post(url, form | fields)

@@ -16,14 +16,14 @@ SENIOR: Final = "60+"
 class Places:
     """The places of calls in the queues of their groups. Every method raises StoreAway where Redis does not confirm.
 
-    `now` gives milliseconds since 1970. With `rings_back` a callback keeps its caller's place in the queue; else
-    callbacks are a list that agents work off by hand, and nobody waits behind one.
+    `now` gives milliseconds since 1970. Where calls to agents are not `offered`, nobody is to wait: the numbers of a
+    group are rung as those of a group without a queue, and callbacks are a list that agents work off by hand.
     """
 
-    def __init__(self, queue: AgentQueue, now: Callable[[], int], *, rings_back: bool) -> None:
+    def __init__(self, queue: AgentQueue, now: Callable[[], int], *, offered: bool) -> None:
         self._queue = queue
         self._now = now
-        self._rings_back = rings_back
+        self.offered = offered
 
     async def stands(self, call: str, session: Session, library: Library) -> Standing:
         """Tell where a caller stands in the queue, who comes into it where no place is kept."""
@@ -58,7 +58,7 @@ class Places:
         """Let a callback of this name, just booked, have the place of its caller, where there is one."""
         if session.place is None or not session.place.kept(self._now()):
             return
-        if self._rings_back:
+        if self.offered:
             await self._queue.to_callback(self.waiter(call, session, library), booking)
         else:
             await self.gone(call, session)
