@@ -70,7 +70,9 @@ class Walk:
             keeps = isinstance(node, nodes.MenuNode) or (isinstance(node, nodes.LookupNode) and node.keep)
             self.change(said=tuple(one for one in self.session.said if one.lead) if keeps else (), repeats=0)
         for _ in range(FUSE):
-            self.change(stack=(*self.session.stack[:-1], (self.session.stack[-1][0], name)))
+            flow, here = self.session.stack[-1]
+            if name != here:
+                self.change(stack=(*self.session.stack[:-1], (flow, name)))
             node = self.node()
             match node:
                 case nodes.SayNode():
@@ -181,7 +183,7 @@ class Walk:
         """Say a node's own prompt, long the first time, and listen. Menus with one short form are one to the caller."""
         short = " ".join(node.repeat)
         say = node.repeat if short in self.session.heard and not long else node.say
-        if short:
+        if short and short not in self.session.heard:
             self.change(heard=self.session.heard | {short})
         if isinstance(node, nodes.MenuNode) and self._opens_with_a_human(node):
             say = node.senior
@@ -247,26 +249,19 @@ class Walk:
     ) -> None:
         """Render prompts now, before later facts change them, and remember them for being heard again."""
         known = {**self.session.facts, **(facts or {})}
+        said = []
         for prompt in prompts:
             names = {name for name, _ in self.library.catalogs[self.session.lang].prompts[prompt].variables}
-            used = {name: known[name] for name in names if name in known}
-            said = Said(prompt, used, lead, personal)
-            self.change(said=(*self.session.said, said))
-            self._voice(said)
+            said.append(Said(prompt, {name: known[name] for name in names if name in known}, lead, personal))
+            self._voice(said[-1])
+        if said:
+            self.change(said=(*self.session.said, *said))
 
     def _voice(self, said: Said) -> None:
-        session = self.session
-        self.say += speak(
-            self.library.catalogs,
-            said.prompt,
-            {**self._hotline_facts(), **said.facts},
-            session.lang,
-            slow=session.slow,
-            offered=self.hotline.languages,
-        )
-
-    def _hotline_facts(self) -> Facts:
-        return self.hotline.facts(self.session.lang)
+        session, catalogs = self.session, self.library.catalogs
+        varies = catalogs[session.lang].prompts[said.prompt].variables
+        facts = {**self.hotline.facts(session.lang), **said.facts} if varies else {}
+        self.say += speak(catalogs, said.prompt, facts, session.lang, slow=session.slow, offered=self.hotline.languages)
 
     def told(self, prompts: tuple[str, ...], *, facts: Facts | None = None, also_prompt: bool = False) -> Turn:
         """Tell the caller something about the last entry, then listen at the same node, with its prompt if asked."""
