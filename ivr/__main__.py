@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from ivr.commands.agent_options import agents
 from ivr.commands.audit_options import audit, database
 from ivr.commands.callback_options import callbacks, surveys
+from ivr.commands.phone_options import answer, exchange
 from ivr.settings import SettingsError
 
 DISTRIBUTION = "hotline-12333"
@@ -168,6 +169,8 @@ def hours(
 
 
 app.command()(surveys)
+app.command()(answer)
+app.command(hidden=True)(exchange)
 
 
 @app.command()

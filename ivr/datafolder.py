@@ -23,6 +23,8 @@ class LocalService(NamedTuple):
     pid: int
     demo_account_url: str = ""
     """Where the reference account service is, whose outbox holds the text messages of the demo."""
+    exchange_url: str = ""
+    """Where the exchange is to which phones of this machine are plugged in; nothing where there is none."""
 
 
 class DataFolder:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
@@ -22,12 +21,12 @@ from ivr.production import weaknesses
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
 from ivr.settings import DEMO_ACCOUNT_SID, Settings, SettingsError
+from ivr.standins import LEAVE_S, StandIns
 from ivr.supervisor import Child, keep_up, listen, log, web_url
 
 if TYPE_CHECKING:
     from ivr.keepers import Keeper
 
-_ACCOUNT_LEAVE_S = 3.0
 _EPOCH_TRIES = 20
 
 
@@ -37,19 +36,29 @@ class Service:
     `settings` is complete as soon as the object exists: every stand-in for what nobody set is in its place.
     """
 
-    def __init__(self, settings: Settings, *, host: str, port: int, workers: int, stands_by: bool = True) -> None:
-        """Bind the socket and fill in the settings. Raises `SettingsError`; nothing is left behind then."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        host: str,
+        port: int,
+        workers: int,
+        stands_by: bool = True,
+        exchange: bool = True,
+    ) -> None:
+        """Bind the socket and fill in the settings. Raises `SettingsError`; nothing is left behind then.
+
+        Without ``exchange`` there are no phones, whatever the settings say: for a hotline of a single call.
+        """
         with contextlib.ExitStack() as undo:
             self._listener = undo.enter_context(listen(host, port))
             self._folder = DataFolder(settings.data_dir)
-            self._account_socket: socket.socket | None = None
             self._valkey: EmbeddedValkey | None = None
             undo.callback(self._folder.unlock)
             self._url = web_url(self._listener, host)
             if not settings.public_url:
                 settings = settings.changed(public_url=self._url)
-            if not settings.account_url:
-                self._account_socket = undo.enter_context(listen("127.0.0.1", 0))
+            self._stand_ins = StandIns(settings, undo, exchange=exchange)
             self.settings = self._filled(settings)
             if weak := weaknesses(self.settings):
                 raise SettingsError(*weak)
@@ -65,7 +74,6 @@ class Service:
             self._worker_died,
             stands_by=lambda: stands_by and (self._mould.ready or not WORKS_HERE),
         )
-        self._account: Child | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._keepers: list[Keeper] = []
@@ -91,8 +99,7 @@ class Service:
         Raises `StartFailed`, `EmbeddedFailed`, or `SettingsError` for a database that cannot be opened.
         """
         await prepare_database(self.settings)
-        if self._account_socket is not None:
-            self._start_account(self._account_socket)
+        self._keep(self._stand_ins.start_accounts(self.settings, self._life))
         if self._stands_by and WORKS_HERE:
             self._watch(self._mould.keep())
         if self._valkey is not None:
@@ -107,6 +114,8 @@ class Service:
         for keeper in keepers(self.settings):
             self._keepers.append(keeper)
             self._watch(keeper.keep())
+        # Last, and not waited for: calls of the carrier have no use for it, and its socket listens already.
+        self._keep(self._stand_ins.start_exchange(self.settings, self._url, self._life))
         # Where nothing is embedded the folder may be of no use: the service then just is not found by `ivr call`.
         with contextlib.suppress(OSError, SettingsError):
             self._folder.open().announce(self.where())
@@ -116,15 +125,20 @@ class Service:
         await self._unless_failed(asyncio.Event().wait())
 
     async def down(self) -> None:
-        """Stop the workers, then the account service, then Valkey; each is ended where it does not leave in time."""
+        """Stop the exchange, the workers, the account service, Valkey; each is ended where it does not leave in time.
+
+        The exchange comes first: its phones are hung up, and the workers hear of it.
+        """
         self._folder.retract()
         # The workers have the socket as well: it closes with the last of them, and nobody waits in a dead queue.
         self._listener.close()
         self._mould.give_up()
+        if self._stand_ins.exchange is not None:
+            await self._stand_ins.exchange.stop(LEAVE_S)
         await self._crew.stop()
         self._mould.stop()
-        if self._account is not None:
-            await self._account.stop(_ACCOUNT_LEAVE_S)
+        if self._stand_ins.accounts is not None:
+            await self._stand_ins.accounts.stop(LEAVE_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -132,16 +146,17 @@ class Service:
             await keeper.stop()
         if self._valkey is not None:
             await self._valkey.stop()
-        for sock in (*self._probes, *filter(None, [self._account_socket])):
+        for sock in self._probes:
             sock.close()
+        self._stand_ins.close()
         for end in (self._life, self._life_end):
             os.close(end)
         self._shared.cleanup()
         self._folder.unlock()
 
     def hurry(self) -> None:
-        """End workers and account service at once, without letting them finish."""
-        for child in (*(hand.child for hand in self._crew.hands), *filter(None, [self._account])):
+        """End workers, account service and exchange at once, without letting them finish."""
+        for child in (*(hand.child for hand in self._crew.hands), *self._stand_ins.children):
             child.send(signal.SIGKILL)
 
     def reload(self) -> None:
@@ -162,13 +177,14 @@ class Service:
 
     def where(self) -> LocalService:
         """Return where the service is found, and with whose calls."""
-        demo_account = self.settings.account_url if self._account is not None else ""
+        demo_account = self.settings.account_url if self._stand_ins.accounts is not None else ""
         return LocalService(
             url=self._url,
             public_url=self.settings.public_url,
             account_sid=self.settings.twilio_account_sid,
             pid=os.getpid(),
             demo_account_url=demo_account,
+            exchange_url=self.settings.exchange_url,
         )
 
     def _filled(self, settings: Settings) -> Settings:
@@ -187,9 +203,7 @@ class Service:
             stand_ins["secret_key"] = SecretStr(self._folder.secret_key())
         if not settings.database_url:
             stand_ins["database_url"] = sqlite_url(self._folder.path / "calls.sqlite3")
-        if self._account_socket is not None:
-            stand_ins["account_url"] = web_url(self._account_socket, "127.0.0.1")
-            stand_ins["account_token"] = SecretStr(self._folder.account_token())
+        stand_ins |= self._stand_ins.fill(self._folder)
         if settings.redis_url:
             check_redis_url(settings)
         else:
@@ -197,15 +211,9 @@ class Service:
             stand_ins["redis_url"] = self._valkey.url
         return settings.filled(**stand_ins)
 
-    def _start_account(self, sock: socket.socket) -> None:
-        handed = ["account_url", "account_token", "data_dir"]
-        if "database_url" not in self.settings.stand_ins:
-            handed.append("database_url")
-        env = self.settings.environment(only=handed)
-        fds = (sock.fileno(), self._life)
-        arguments = ("account", "serve", "--fd", str(fds[0]), "--life-fd", str(fds[1]))
-        self._account = Child("The demo account service", arguments, env, fds, sock.getsockname()[1])
-        self._watch(self._account.keep())
+    def _keep(self, child: Child | None) -> None:
+        if child is not None:
+            self._watch(child.keep())
 
     def _worker(self, seat: int) -> Child:
         probed = self._probes[seat]
@@ -246,8 +254,8 @@ class Service:
             task.cancel()
 
     async def _all_ready(self) -> None:
-        if self._account is not None:
-            await self._account.answered()
+        if self._stand_ins.accounts is not None:
+            await self._stand_ins.accounts.answered()
         self.missing = await self._crew.ready()
 
     def _valkey_died(self) -> bool:
@@ -302,15 +310,6 @@ def keepers(settings: Settings) -> "list[Keeper]":
     from ivr.keepers import keepers_of
 
     return keepers_of(settings)
-
-
-async def check_database(url: str) -> None:
-    """Make the tables of the reference service. Raises `SettingsError` where the database cannot be opened."""
-    from ivr.accounts.reference.database import create_tables
-    from ivr.database.opening import opened
-
-    async with opened(url) as engine:
-        await create_tables(engine)
 
 
 def sqlite_url(path: Path) -> str:

@@ -22,7 +22,7 @@ __all__ = ["DEMO_ACCOUNT_SID", "INTERNAL", "PREFIX", "Settings", "SettingsError"
 T = TypeVar("T")
 
 PREFIX = "IVR_"
-INTERNAL = frozenset({"crashes", "last_good", "stand_ins", "worker"})
+INTERNAL = frozenset({"crashes", "exchange_url", "last_good", "stand_ins", "worker"})
 """Fields that only the parent process hands to its children; no operator sets them."""
 
 CARRIER_API = "https://api.twilio.com"
@@ -78,9 +78,13 @@ class Settings(BaseSettings):
     prompts_dir: Path | None = None
     log_format: str = ""
     """``json`` or ``text``; unset, lines are text where a person sees them on a terminal."""
+    phone: str = ""
+    """``on`` or ``off``: the phone of the page ``/phone``; unset, the demo has it."""
 
     stand_ins: Annotated[frozenset[str], NoDecode] = frozenset()
     """Names of the settings that nobody set and the parent process filled in."""
+    exchange_url: str = ""
+    """Where the exchange of this machine is, to which phones are plugged in; nothing where there is none."""
     worker: int = 0
     """Which of the workers this process is, from 0."""
     crashes: Path | None = None
@@ -227,6 +231,11 @@ class Settings(BaseSettings):
     @classmethod
     def _log_form(cls, value: str) -> str:
         return _expect(value, value in ("", "json", "text"), "json or text")
+
+    @field_validator("phone")
+    @classmethod
+    def _switch(cls, value: str) -> str:
+        return _expect(value, value in ("", "on", "off"), "on or off")
 
     @field_validator("stand_ins", mode="before")
     @classmethod

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import uvicorn
 
@@ -67,12 +67,12 @@ class _WithoutSignals(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def served_here(app: Any) -> AsyncIterator[str]:
+async def served_here(app: Any, *, lifespan: Literal["on", "off"] = "off") -> AsyncIterator[str]:
     """Serve an application on the test's own event loop, where both touch the same objects; gives its URL."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         sock.listen()  # before anybody is told where
-        server = _WithoutSignals(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        server = _WithoutSignals(uvicorn.Config(app, log_config=None, access_log=False, lifespan=lifespan))
         serving = asyncio.create_task(server.serve([sock]))
         try:
             yield f"http://127.0.0.1:{sock.getsockname()[1]}"

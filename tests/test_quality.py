@@ -21,8 +21,8 @@ FLOORS = [
     "newpassword parts policy records texting waiting walk",
     "audit call_records crashes dialling drawing endings hotline lint pages public_mode queueing schemas shedding "
     "stepping versions works",
-    "carrier channels",
-    "app commands connections crew door keepers mould serve supervisor web worker __main__",
+    "carrier channels exchange",
+    "app commands connections crew door keepers mould serve standins supervisor web worker __main__",
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 

@@ -70,15 +70,16 @@ def test_a_demo_from_start_to_stop(begin: Callable[..., Serving]) -> None:
     assert len(second.stderr.splitlines()) == 1
 
     # What dies is started again, and callers are served as before. A third worker stands by, and the mould of others.
-    for part in ("ivr worker", "ivr account", "valkey-server"):
+    for part in ("ivr worker", "ivr account", "ivr exchange", "valkey-server"):
         victim = serving.workers[0] if part == "ivr worker" else serving.child(part)
         os.kill(victim, signal.SIGKILL)
-        until(lambda victim=victim: victim not in serving.children() and len(serving.children()) == 6)  # type: ignore[misc]
+        until(lambda victim=victim: victim not in serving.children() and len(serving.children()) == 7)  # type: ignore[misc]
         until(serving.is_ready)
         done = ivr_here(BALANCE, serving.folder)
         assert TOLD in done.stdout, f"after the death of {part}: {done.stdout}"
     assert "Worker 1 was ended by SIGKILL; another one takes its place." in serving.err
     assert "The demo account service was ended by SIGKILL" in serving.err
+    assert "The exchange was ended by SIGKILL" in serving.err
     assert "The embedded Valkey has died" in serving.err
 
     # The mould may die as well: whom it has forked goes on.
@@ -93,7 +94,7 @@ def test_a_demo_from_start_to_stop(begin: Callable[..., Serving]) -> None:
     serving.process.send_signal(signal.SIGUSR2)
     until(lambda: "All workers are new." in serving.err)
     assert not old & set(serving.children())
-    until(lambda: len(serving.children()) == 6)
+    until(lambda: len(serving.children()) == 7)
 
     # A reload ends nobody.
     before = set(serving.children())
@@ -107,11 +108,11 @@ def test_a_demo_from_start_to_stop(begin: Callable[..., Serving]) -> None:
     assert not [pid for pid in (*before, *forked) if lives(pid)]
     assert not (serving.data / "serve.json").exists()
 
-    # Each of the five answers has its two entries, also those of the worker that was killed, whose chain has no end.
+    # Each of the six answers has its two entries, also those of the worker that was killed, whose chain has no end.
     verified = ivr_here(["audit", "verify"], serving.folder)
     assert (verified.returncode, verified.stderr) == (0, "")
     assert "its end is open" in verified.stdout
-    assert "The audit trail holds: 10 entries in " in verified.stdout
+    assert "The audit trail holds: 12 entries in " in verified.stdout
 
 
 def test_an_edit_during_a_call_then_a_broken_one_then_the_death_of_the_worker(

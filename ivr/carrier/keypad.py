@@ -26,6 +26,7 @@ class Keypad:
         self._keys: asyncio.Queue[str] = asyncio.Queue()
         self._waiting: str | None = None
         self._before: list[Any] = []
+        self._talks = False
 
     async def __aenter__(self) -> Self:
         self._before = termios.tcgetattr(self._descriptor)
@@ -46,20 +47,40 @@ class Keypad:
 
     def _read(self) -> None:
         try:
-            typed = os.read(self._descriptor, 64).decode("ascii", "replace")
+            typed = os.read(self._descriptor, 4096)
         except OSError:
-            typed = ""
+            typed = b""
         if not typed:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
+            if not self._talks:
+                asyncio.get_running_loop().remove_reader(self._descriptor)
             self._keys.put_nowait(HANG_UP)
+        elif self._talks:
+            self._keys.put_nowait(typed.decode("utf-8", "replace").rstrip("\n") + "\n")
+        else:
+            self._pressed(typed.decode("ascii", "replace"))
+
+    def _pressed(self, typed: str) -> None:
         for character in typed:
             if character in KEYS:
                 self._keys.put_nowait(character)
             elif character in _ENDS:
                 self._keys.put_nowait(HANG_UP)
 
-    async def key(self, seconds: float) -> str | None:
-        """Return the next key, ``!`` for hanging up, or None when none came within the seconds."""
+    def talk(self, on: bool) -> None:
+        """Read whole lines from now on, edited as any terminal lets one edit them, or single keys again."""
+        if on == self._talks:
+            return
+        self._talks = on
+        if on:
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+        else:
+            tty.setcbreak(self._descriptor)
+
+    async def key(self, seconds: float | None = None) -> str | None:
+        """Return the next key, ``!`` for hanging up, or None when none came within the seconds.
+
+        While lines are read, it is a line with its end.
+        """
         if self._waiting is not None:
             key, self._waiting = self._waiting, None
             return key

@@ -4,12 +4,10 @@ import re
 import sys
 from typing import TextIO
 
-from rich.console import Console
-from rich.text import Text
-
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.keypad import Keypad
 from ivr.carrier.line import Call, Heard, Ring
+from ivr.carrier.printing import Printer
 from ivr.carrier.say import WORDS_A_SECOND
 from ivr.carrier.verbs import seconds_of
 from ivr.carrier.violations import CarrierRejected, Violation
@@ -150,28 +148,26 @@ def _not_really(ring: Ring) -> str:
     return f"nobody is really rung: the call goes on as if it had ended with {ring.ends}"
 
 
-class Screen:
-    """Prints a call: coloured on a terminal, plain lines elsewhere."""
+class Screen(Printer):
+    """Prints a call."""
 
     def __init__(self, out: TextIO, call: Call) -> None:
+        super().__init__(out)
         self.heard = 0
         self._call = call
         self._rung = 0
-        self._console = Console(file=out, highlight=False, markup=False, soft_wrap=not out.isatty())
 
     def dials(self) -> None:
-        self._line("dials", f"{self._call.to} from {self._call.from_}", "bold cyan")
+        self.line("dials", f"{self._call.to} from {self._call.from_}", "bold cyan")
 
     def keys(self, press: str) -> None:
-        self._line("keys", "(silence)" if press == SILENCE else press, "bold green")
+        self.line("keys", "(silence)" if press == SILENCE else press, "bold green")
 
     def hears(self, heard: list[Heard]) -> None:
         for sentence in heard:
             self._rings()
             self.heard += 1
-            language = sentence.lang or "audio"
-            pace = ", slow" if sentence.slow else ""
-            self._line("hears", f"{sentence.text or sentence.audio}  ({language}{pace})", "")
+            self.sentence(sentence.text or sentence.audio, sentence.lang, slow=sentence.slow)
         self._rings()
 
     def _rings(self) -> None:
@@ -180,19 +176,10 @@ class Screen:
             if ring.heard > self.heard:
                 break
             self._rung += 1
-            self._line("rings", f"{ring.number}  ({_not_really(ring)})", "bold cyan")
-
-    def note(self, text: str) -> None:
-        self._line("", text, "dim")
+            self.line("rings", f"{ring.number}  ({_not_really(ring)})", "bold cyan")
 
     def warning(self, warning: Violation) -> None:
-        self._line("warning", str(warning), "yellow")
+        self.odd(str(warning))
 
     def violation(self, violation: Violation) -> None:
-        self._line("REJECTED", f"The carrier would have rejected an answer: {violation}", "bold red")
-
-    def _line(self, label: str, text: str, style: str) -> None:
-        line = Text(f"{label:>8}  ", style=style or "dim")
-        # Nothing from outside may move the cursor or change the terminal.
-        line.append("".join(character if character.isprintable() else "\ufffd" for character in text), style=style)
-        self._console.print(line)
+        self.rejected(str(violation))

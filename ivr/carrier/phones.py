@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Generic, Literal, Protocol, TypeVar
 
-from ivr.carrier.placed import Order, PlacedCall, Status
+from ivr.carrier.placed import Order, Placed, PlacedCall, Status
 
 if TYPE_CHECKING:
     from ivr.carrier.carrier import Carrier
@@ -15,16 +15,22 @@ RingEnds = Literal["answered", "busy", "no-answer", "failed"]
 
 SILENCE, HANGS_UP = "-", "!"
 MOST_PRESSES: Final = 50
+MOST_REMEMBERED: Final = 500
+"""Calls that are remembered when they are over, the latest ones; the API knows no others."""
 
 
-class Phone(Protocol):
+P = TypeVar("P", bound=Placed)
+P_contra = TypeVar("P_contra", bound=Placed, contravariant=True)
+
+
+class Phone(Protocol[P_contra]):
     """What stands at the other end of a number. Both methods are given up when the call ends from the other side."""
 
-    async def rings(self, leg: PlacedCall, /) -> RingEnds:
+    async def rings(self, leg: P_contra, /) -> RingEnds:
         """Ring, and tell how that ends; the caller of this gives up after the seconds of the leg's order."""
         ...
 
-    async def talks(self, leg: PlacedCall, /) -> None:
+    async def talks(self, leg: P_contra, /) -> None:
         """Be the callee of a leg that has been answered and waits, until it has ended."""
         ...
 
@@ -55,16 +61,16 @@ class ScriptedPhone:
         await leg.hang_up()
 
 
-class Phones:
-    """Rings the phones of a carrier, each call in a task of its own. A number without a phone fails."""
+class Ringing(Generic[P]):
+    """Rings phones by number, each call in a task of its own; `make` gives its leg. A number without a phone fails."""
 
-    def __init__(self, carrier: "Carrier") -> None:
-        self.carrier = carrier
-        self.legs: dict[str, PlacedCall] = {}
-        self._phones: dict[str, Phone] = {}
+    def __init__(self, make: Callable[[Order], P]) -> None:
+        self._make = make
+        self.legs: dict[str, P] = {}
+        self._phones: dict[str, Phone[P]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def plug_in(self, number: str, phone: Phone) -> None:
+    def plug_in(self, number: str, phone: Phone[P]) -> None:
         """Let a number ring at this phone from now on."""
         self._phones[number] = phone
 
@@ -72,14 +78,19 @@ class Phones:
         """Let a number ring nowhere."""
         self._phones.pop(number, None)
 
-    def place(self, order: Order) -> PlacedCall:
+    def phone_at(self, number: str) -> Phone[P] | None:
+        """Give the phone that rings at a number."""
+        return self._phones.get(number)
+
+    def place(self, order: Order) -> P:
         """Begin to ring; returns at once."""
-        leg = PlacedCall(self.carrier, order)
+        self._forget_the_oldest()
+        leg = self._make(order)
         self.legs[leg.sid] = leg
         self._tasks[leg.sid] = asyncio.create_task(self._ring(leg))
         return leg
 
-    def find(self, sid: str) -> PlacedCall | None:
+    def find(self, sid: str) -> P | None:
         """Give a call that was placed here."""
         return self.legs.get(sid)
 
@@ -94,7 +105,7 @@ class Phones:
                 await asyncio.wait({task})
         await leg.end(over)
 
-    async def settled(self) -> list[PlacedCall]:
+    async def settled(self) -> list[P]:
         """Wait until no call placed here is going on, and give them all; what went wrong in one is raised."""
         while waiting := [task for task in self._tasks.values() if not task.done()]:
             await asyncio.wait(waiting)
@@ -109,7 +120,12 @@ class Phones:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _ring(self, leg: PlacedCall) -> None:
+    def _forget_the_oldest(self) -> None:
+        over = [sid for sid, task in self._tasks.items() if task.done()]
+        for sid in over[: max(0, len(self.legs) - MOST_REMEMBERED)]:
+            del self.legs[sid], self._tasks[sid]
+
+    async def _ring(self, leg: P) -> None:
         await leg.becomes("queued", "initiated")
         await leg.becomes("ringing", "ringing")
         phone = self._phones.get(leg.to)
@@ -126,3 +142,11 @@ class Phones:
         await leg.is_answered()
         if not leg.ended:
             await phone.talks(leg)
+
+
+class Phones(Ringing[PlacedCall]):
+    """Rings the phones of a carrier whose calls are on a virtual clock."""
+
+    def __init__(self, carrier: "Carrier") -> None:
+        super().__init__(lambda order: PlacedCall(carrier, order))
+        self.carrier = carrier

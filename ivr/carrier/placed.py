@@ -54,6 +54,10 @@ class Placed(Leg):
             told = "initiated" if event == "initiated" else status
             await self.report_status(self.order.status_callback, told)
 
+    async def is_answered(self) -> None:
+        """Be answered."""
+        await self.becomes("in-progress", "answered")
+
     async def end(self, status: str) -> None:
         """End as ``completed``, or as the word tells why nobody answered."""
         if self.ended:
@@ -78,5 +82,5 @@ class PlacedCall(Placed, Call):
 
     async def is_answered(self) -> None:
         """Be answered, and play the order's document until the callee may act."""
-        await self.becomes("in-progress", "answered")
+        await super().is_answered()
         await self.ring(self.order.url)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 import signal
 import sys
 import tempfile
@@ -16,22 +15,24 @@ from typer import echo
 
 from ivr import urls
 from ivr.carrier.carrier import Carrier
+from ivr.carrier.keypad import Keypad
 from ivr.carrier.phone import parse_keys, run_interactive, run_script
+from ivr.carrier.printing import Printer
 from ivr.commands.serving import failed, read_settings, settle_in
 from ivr.datafolder import DataFolder, LocalService
 from ivr.embedded import EmbeddedFailed
+from ivr.exchange.client import Declined, NoExchange, plugged_in
+from ivr.exchange.demo import LOOKS_EVERY_S, DemoAccounts
+from ivr.exchange.phone import TELEPHONE
+from ivr.exchange.terminal import TerminalPhone
 from ivr.serve import Service
 from ivr.settings import DEMO_ACCOUNT_SID, Settings, SettingsError
 from ivr.supervisor import StartFailed
 
 _ASK_READY_S = 3.0
-_OUTBOX_EVERY_S = 0.5
-_OUTBOX_DEADLINE_S = 2.0
-_PAGE = 100
 
 TOLD_TO_LEAVE = 128 + signal.SIGTERM
 
-_TELEPHONE = re.compile(r"\+?[0-9]{1,15}")
 
 Phone = Callable[[Carrier], Coroutine[Any, Any, int]]
 
@@ -40,9 +41,8 @@ def call(*, keys: str | None, url: str | None, to: str, from_: str) -> int:
     """Make one call, with keys from a script or from the keyboard; return the exit status."""
     if keys is None and not sys.stdin.isatty():
         raise SettingsError("--keys is missing: expected keys such as '1 -', since standard input is no terminal.")
-    for option, number in (("--to", to), ("--from", from_)):
-        if not _TELEPHONE.fullmatch(number):
-            raise SettingsError(f"{option} {number}: expected a telephone number, digits and perhaps + before them.")
+    check_number("--to", to)
+    check_number("--from", from_)
     try:
         parse_keys(keys or "")
         target = url and urls.web_address(url)
@@ -56,6 +56,12 @@ def call(*, keys: str | None, url: str | None, to: str, from_: str) -> int:
         return failed(error)
     except asyncio.CancelledError:
         return TOLD_TO_LEAVE
+
+
+def check_number(option: str, number: str) -> None:
+    """Raise `SettingsError` where an option is no telephone number."""
+    if not TELEPHONE.fullmatch(number):
+        raise SettingsError(f"{option} {number}: expected a telephone number, digits and perhaps + before them.")
 
 
 async def _call(settings: Settings, keys: str | None, url: str | None, to: str, from_: str) -> int:
@@ -76,15 +82,18 @@ async def _call(settings: Settings, keys: str | None, url: str | None, to: str, 
         if not await _is_there(url):
             raise SettingsError(f"No hotline answers at {url}; start one with `ivr serve`.")
         where = LocalService(url, public, settings.twilio_account_sid or DEMO_ACCOUNT_SID, 0)
-        return await _dial(phone, where, _token(settings, folder), to, from_)
+        return await _dial(phone, where, auth_token(settings, folder), to, from_)
     found = folder.ready_service()
     if found is not None and await _answers(found):
+        token = auth_token(settings, folder)
+        if keys is None and found.exchange_url:
+            return await _call_in_real_time(found, token, to, from_)
         async with _shown_outbox(found.demo_account_url, folder.kept("account_token") or ""):
-            return await _dial(phone, found, _token(settings, folder), to, from_)
+            return await _dial(phone, found, token, to, from_)
     with tempfile.TemporaryDirectory(prefix="ivr-") as path:
         echo("No hotline is running here, so one is started just for this call.", err=True)
         demo = _demo(settings, Path(path))
-        async with Service(demo, host="127.0.0.1", port=0, workers=1, stands_by=False) as service:
+        async with Service(demo, host="127.0.0.1", port=0, workers=1, stands_by=False, exchange=False) as service:
             where = service.where()
             own = DataFolder(Path(path))
             async with _shown_outbox(where.demo_account_url, own.account_token()):
@@ -120,7 +129,8 @@ def _demo(settings: Settings, folder: Path) -> Settings:
     )
 
 
-def _token(settings: Settings, folder: DataFolder) -> str:
+def auth_token(settings: Settings, folder: DataFolder) -> str:
+    """Give the token that signs for the hotline. Raises `SettingsError` where there is none."""
     token = next(iter(settings.auth_tokens), None) or folder.kept("auth_token")
     if token is None:
         raise SettingsError(
@@ -154,43 +164,38 @@ async def _shown_outbox(url: str, token: str) -> AsyncIterator[None]:
     if not url:
         yield
         return
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=_OUTBOX_DEADLINE_S) as client:
-        after = await _last_message(client)
-        stopping = asyncio.Event()
-        showing = asyncio.create_task(_show_outbox(client, after, stopping))
-        try:
-            yield
-        finally:
-            stopping.set()
-            await showing
+    accounts = DemoAccounts(url, token)
+    after = await accounts.last_text()
+    stopping = asyncio.Event()
+    showing = asyncio.create_task(_show_outbox(accounts, after, stopping))
+    try:
+        yield
+    finally:
+        stopping.set()
+        await showing
+        await accounts.aclose()
 
 
-async def _last_message(client: httpx2.AsyncClient) -> int:
-    after = 0
-    while messages := await _messages(client, after):
-        after = messages[-1]["id"]
-        if len(messages) < _PAGE:
-            break
-    return after
-
-
-async def _show_outbox(client: httpx2.AsyncClient, after: int, stopping: asyncio.Event) -> None:
+async def _show_outbox(accounts: DemoAccounts, after: int, stopping: asyncio.Event) -> None:
     last_round = False
+    screen = Printer(sys.stdout)
     while not last_round:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _OUTBOX_EVERY_S)
+            await asyncio.wait_for(stopping.wait(), LOOKS_EVERY_S)
         last_round = stopping.is_set()
-        for message in await _messages(client, after):
+        for message in await accounts.texts(after):
             after = message["id"]
-            text = "".join(character if character.isprintable() else "\ufffd" for character in message["text"])
-            echo(f"   texts  to {message['to']}: {text}")
+            screen.line("texts", f"to {message['to']}: {message['text']}")
 
 
-async def _messages(client: httpx2.AsyncClient, after: int) -> list[dict[str, Any]]:
-    """Return the messages after that number; none where the demo's account service is just being started again."""
+async def _call_in_real_time(found: LocalService, token: str, to: str, from_: str) -> int:
+    """Call from a phone at the exchange, on which a caller who waits for a human gets one."""
     try:
-        answer = await client.get("/demo/outbox", params={"after": after})
-        return list(answer.json()) if answer.status_code == 200 else []
-    except (httpx2.HTTPError, ValueError):
-        return []
+        async with (
+            plugged_in(found.exchange_url, account_sid=found.account_sid, auth_token=token, number=from_) as phone,
+            Keypad() as keypad,
+        ):
+            return await TerminalPhone(phone, keypad, sys.stdout).call(to)
+    except (NoExchange, Declined) as error:
+        echo(str(error), err=True)
+        return 1

@@ -14,26 +14,14 @@ from rich.markup import escape
 from rich.table import Table
 from typer import echo
 
-from ivr import logs
+from ivr.commands.settling import read_settings, settle_in
 from ivr.datafolder import DataFolder
 from ivr.embedded import EmbeddedFailed
-from ivr.serve import Service, check_database, sqlite_url
-from ivr.settings import Settings, SettingsError, strange_names
+from ivr.serve import Service, sqlite_url
+from ivr.settings import Settings, SettingsError
+from ivr.standins import check_database
 from ivr.supervisor import StartFailed, listen, web_url
 from ivr.worker import run_worker, serve_app
-
-
-def read_settings() -> Settings:
-    """Return the operator's settings; names that are almost settings are told on standard error."""
-    for sentence in strange_names():
-        echo(sentence, err=True)
-    return Settings.read()
-
-
-def settle_in(settings: Settings) -> None:
-    """Log to standard error, as text where a person reads it; keep what the process writes from everybody else."""
-    os.umask(0o077)
-    logs.begin("json" if settings.log_format == "json" or not (settings.log_format or sys.stderr.isatty()) else "text")
 
 
 def serve(host: str, port: int, workers: int) -> int:
@@ -222,4 +210,14 @@ def account_serve(descriptor: int | None, life: int | None, host: str, port: int
     return 0
 
 
-__all__ = ["SettingsError", "account_serve", "example", "failed", "read_settings", "serve", "welcome", "worker"]
+__all__ = [
+    "SettingsError",
+    "account_serve",
+    "example",
+    "failed",
+    "read_settings",
+    "serve",
+    "settle_in",
+    "welcome",
+    "worker",
+]

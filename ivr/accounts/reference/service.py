@@ -20,6 +20,7 @@ from ivr.accounts.reference.pins import Pins
 from ivr.accounts.reference.problems import Gate, Problem, answer_with_problems
 from ivr.accounts.reference.records import Records
 from ivr.accounts.reference.seeding import seed
+from ivr.accounts.reference.slowness import Delay, Slowness
 from ivr.database.opening import open_engine
 
 BEIJING: Final = timezone(timedelta(hours=8))
@@ -64,10 +65,13 @@ def create_reference(
             await engine.dispose()
 
     app = FastAPI(title="Account service", version="1.0", lifespan=lifespan, openapi_url=None)
+    slowness = Slowness()
+    app.add_middleware(slowness.before)
     app.add_middleware(Gate, token=token)
     answer_with_problems(app)
     desk, outbox = Desk(sessions, pins, clock), Outbox(sessions, clock, token)
     app.include_router(_without_a_member(desk, outbox, refusal_step))
+    app.include_router(_of_the_demo(outbox, slowness))
     app.include_router(_about_a_member(desk, outbox, Records(sessions)))
 
     @app.get("/healthz")
@@ -100,9 +104,19 @@ def _without_a_member(desk: Desk, outbox: Outbox, refusal_step: float) -> APIRou
             await hold_to_step(came, refusal_step)
         return Response(status_code=202)
 
-    @routes.get("/demo/outbox")
+    return routes
+
+
+def _of_the_demo(outbox: Outbox, slowness: Slowness) -> APIRouter:
+    routes = APIRouter(prefix="/demo")
+
+    @routes.get("/outbox")
     async def show_outbox(after: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> list[dict[str, str | int]]:
         return await outbox.after(after)
+
+    @routes.put("/delay", status_code=204)
+    async def be_slow(asked: Delay) -> None:
+        slowness.be(asked.seconds)
 
     return routes
 
