@@ -203,7 +203,7 @@ class Service:
             stand_ins["secret_key"] = SecretStr(self._folder.secret_key())
         if not settings.database_url:
             stand_ins["database_url"] = sqlite_url(self._folder.path / "calls.sqlite3")
-        stand_ins |= self._stand_ins.fill(self._folder)
+        stand_ins |= self._stand_ins.fill(settings, self._folder)
         if settings.redis_url:
             check_redis_url(settings)
         else:

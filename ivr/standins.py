@@ -10,6 +10,8 @@ from ivr.datafolder import DataFolder
 from ivr.settings import Settings
 from ivr.supervisor import Child, listen, web_url
 
+OUR_NUMBER = "+12025550100"
+"""As which the hotline of a demo calls; the number is reserved for fiction."""
 LEAVE_S = 3.0
 """Seconds after which one that was asked to leave is ended."""
 
@@ -29,14 +31,18 @@ class StandIns:
         self.accounts: Child | None = None
         self.exchange: Child | None = None
 
-    def fill(self, folder: DataFolder) -> dict[str, Any]:
-        """Give the settings that lead to what stands in."""
+    def fill(self, settings: Settings, folder: DataFolder) -> dict[str, Any]:
+        """Give the settings that lead to what stands in. The hotline of a demo calls its agents by the exchange."""
         filled: dict[str, Any] = {}
         if self._accounts_at is not None:
             filled["account_url"] = web_url(self._accounts_at, "127.0.0.1")
             filled["account_token"] = SecretStr(folder.account_token())
         if self._exchange_at is not None:
             filled["exchange_url"] = web_url(self._exchange_at, "127.0.0.1")
+            if not (settings.auth_tokens or settings.twilio_api_url):
+                filled["twilio_api_url"] = filled["exchange_url"]
+                if not settings.outbound_number:
+                    filled["outbound_number"] = OUR_NUMBER
         return filled
 
     def start_accounts(self, settings: Settings, life: int) -> Child | None:
@@ -54,7 +60,7 @@ class StandIns:
         """Begin to keep the exchange running, whose phones call the hotline at ``url``; None where none is wanted."""
         if self._exchange_at is None:
             return None
-        handed = ["public_url", "twilio_account_sid", "twilio_auth_token", "data_dir"]
+        handed = ["public_url", "twilio_account_sid", "twilio_auth_token", "outbound_number", "data_dir"]
         if self._accounts_at is not None:
             handed += ["account_url", "account_token"]
         command = ("exchange", "--url", url)

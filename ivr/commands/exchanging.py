@@ -21,5 +21,6 @@ def exchange(url: str, descriptor: int, life: int) -> int:
     accounts = None
     if settings.account_url:
         accounts = DemoAccounts(settings.account_url, settings.account_token.get_secret_value())
-    serve_app(create_exchange(switch, accounts=accounts), [descriptor], life)
+    ours = frozenset(filter(None, [settings.outbound_number]))
+    serve_app(create_exchange(switch, numbers=ours, accounts=accounts), [descriptor], life)
     return 0
