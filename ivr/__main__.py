@@ -15,6 +15,7 @@ from ivr.commands.agent_options import agents
 from ivr.commands.audit_options import audit, database
 from ivr.commands.callback_options import callbacks, surveys
 from ivr.commands.phone_options import answer, exchange
+from ivr.commands.record_options import records, report
 from ivr.settings import SettingsError
 
 DISTRIBUTION = "hotline-12333"
@@ -37,6 +38,7 @@ app.add_typer(agents, name="agents")
 app.add_typer(audit, name="audit")
 app.add_typer(callbacks, name="callbacks")
 app.add_typer(database, name="database")
+app.add_typer(records, name="records")
 
 
 def _whole(smallest: int, largest: int) -> Callable[[int | str], int]:
@@ -168,6 +170,7 @@ def hours(
     return agents_hours.show_hours(on)
 
 
+app.command()(report)
 app.command()(surveys)
 app.command()(answer)
 app.command(hidden=True)(exchange)

@@ -25,6 +25,8 @@ def test_calls_go_on_while_workers_are_killed() -> None:
     assert told["outcomes"]["asks: told"] > 0
     assert told["turns"] > 100
     assert told["left"]["tombstones of calls"] > 0
+    assert told["recorded"]["records"] == 24
+    assert told["recorded"]["missing"] == told["recorded"]["strange"] == told["recorded"]["unlike"] == []
     assert "lost calls" in done.stderr
 
 

@@ -14,7 +14,7 @@ from ivr.call_records.record import CallRecord, merged
 from ivr.database.tables import CALL_RECORDS, SURVEYS
 
 DAY_MS: Final = 24 * 3600_000
-AT_ONCE: Final = 200
+AT_ONCE: Final = 100
 
 _ONE_AT_A_TIME: Final = 3
 
@@ -30,7 +30,7 @@ class Archive:
     """The records in a database. Every method raises what the database's driver raises. Instants are ms since 1970."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self.engine = engine
 
     async def take_over(self, parts: Iterable[CallRecord]) -> None:
         """Write records or parts of them; with what is there of the same calls they become one, however often."""
@@ -38,7 +38,7 @@ class Archive:
         for part in parts:
             by_call.setdefault(part.call, []).append(part)
         try:
-            async with self._engine.begin() as connection:
+            async with self.engine.begin() as connection:
                 await _write(connection, by_call)
         except IntegrityError:  # another machine writes one of them in this very moment
             for call, of_one in by_call.items():
@@ -47,7 +47,7 @@ class Archive:
     async def _write_one(self, call: str, parts: list[CallRecord]) -> None:
         for left in reversed(range(_ONE_AT_A_TIME)):
             try:
-                async with self._engine.begin() as connection:
+                async with self.engine.begin() as connection:
                     await _write(connection, {call: parts})
             except IntegrityError:
                 if not left:
@@ -57,7 +57,7 @@ class Archive:
 
     async def one(self, call: str) -> Archived | None:
         """Give the record of a call."""
-        async with self._engine.connect() as connection:
+        async with self.engine.connect() as connection:
             row = (await connection.execute(_with_surveys().where(CALL_RECORDS.c.call == call))).first()
         return None if row is None else _read(row)
 
@@ -68,7 +68,7 @@ class Archive:
         query = query.order_by(columns.at, columns.call).limit(AT_ONCE)
         more = query
         while True:
-            async with self._engine.connect() as connection:
+            async with self.engine.connect() as connection:
                 rows = (await connection.execute(more)).all()
             if rows:
                 yield [_read(row) for row in rows]
@@ -79,7 +79,7 @@ class Archive:
 
     async def prune(self, before: int) -> int:
         """Delete the records of calls from before an instant; give how many there were."""
-        async with self._engine.begin() as connection:
+        async with self.engine.begin() as connection:
             return (await connection.execute(delete(CALL_RECORDS).where(CALL_RECORDS.c.at < before))).rowcount
 
 
@@ -124,7 +124,7 @@ def _record(row: Row[Any]) -> CallRecord:
 def _row(record: CallRecord) -> dict[str, Any]:
     return {
         "call": record.call,
-        "at": record.started or record.ended,
+        "at": record.began,
         "hotline": record.hotline,
         "version": record.version,
         "started": record.started,

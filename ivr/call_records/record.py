@@ -59,6 +59,11 @@ class CallRecord(Struct, frozen=True, omit_defaults=True):
     # --- what follows from it ---
 
     @property
+    def began(self) -> int:
+        """When the call began, or ended where that is all that is known."""
+        return self.started or self.ended
+
+    @property
     def whole(self) -> bool:
         """Whether every turn of the call is there, and its end. Redis may have lost some of it, or been away."""
         if self.ending == "unknown" or not self.passages or self.passages[0].turn:

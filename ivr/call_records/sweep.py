@@ -39,14 +39,19 @@ log = logging.getLogger(__name__)
 
 
 class Sweep:
-    """Looks through one Redis. `kept_ms` is for how long a call is kept there after a turn that waits for keys."""
+    """Looks through one Redis. `kept_ms` is for how long a call is kept there after a turn that waits for keys.
 
-    def __init__(self, redis: Redis, store: CallStore, recorder: Recorder, *, kept_ms: int) -> None:
+    After `broken_off_ms` without one it has broken off.
+    """
+
+    def __init__(
+        self, redis: Redis, store: CallStore, recorder: Recorder, *, kept_ms: int, broken_off_ms: int = BROKEN_OFF_MS
+    ) -> None:
         self._redis: Any = redis
         self._line = RedisLine(redis, deadline=PATIENCE_S)
         self._store = store
         self._recorder = recorder
-        self._kept_ms = kept_ms
+        self._least_ms = kept_ms - broken_off_ms
         self._told: OrderedDict[str, None] = OrderedDict()
 
     async def watch(self) -> None:
@@ -77,7 +82,7 @@ class Sweep:
             live += len(calls)
             ages = await self._line.ask_all([Command(("PTTL", key)) for key in calls]) if calls else []
             for key, left_ms in zip(calls, ages, strict=True):
-                if left_ms < self._kept_ms - BROKEN_OFF_MS:
+                if left_ms < self._least_ms:
                     await self._broke_off(_sid(key))
         await self._line.ask(self._redis.set(LIVE, live, px=LIVE_MS))
 

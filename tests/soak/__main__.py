@@ -2,7 +2,7 @@
 
 ``python tests/soak --minutes 10 --fault workers`` starts everything itself: the store, an account service in which
 every member has a sum of their own, `ivr serve`, and a carrier that retries as the real one does. Exit status 1: a call
-was lost, an answer was wrong, or something stayed in Redis for ever.
+was lost, an answer was wrong, something stayed in Redis for ever, or the records do not add up with the calls.
 """
 
 import argparse
@@ -33,6 +33,7 @@ async def soak(options: argparse.Namespace) -> "Report":
     """Start everything, make the calls, and add up what became of them."""
     from soak.faults import BY_TURNS, Faults
     from soak.left import left_in
+    from soak.records import recorded
     from soak.report import memory_of, report
     from soak.service import running
 
@@ -55,11 +56,13 @@ async def soak(options: argparse.Namespace) -> "Report":
                     raise error
             if not options.hasty:
                 await asyncio.sleep(LAST_REPLY_S)
+            lossy = options.fault not in ("none", "workers", "restart", "account")
+            held = await recorded(one.settings, heard, lossy=lossy)
             left = await left_in(one.settings.redis_url)
             if options.log is not None:
                 options.log.write_bytes(one.log.read_bytes())
             told = [name for _, name in faults.told]
-            return report(options.fault, seconds, heard, told, faults.recovered, memory_of(samples), left)
+            return report(options.fault, seconds, heard, told, faults.recovered, memory_of(samples), left, held)
 
 
 async def _calls(one: "Running", options: argparse.Namespace, began: float) -> "list[Heard]":

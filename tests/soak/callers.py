@@ -35,6 +35,7 @@ class Heard:
 
     kind: str
     outcome: str
+    sid: str = ""
     why: str = ""
     began: float = 0.0
     turns: list[float] = field(default_factory=list)
@@ -58,7 +59,7 @@ class Caller:
     def __init__(self, carrier: Carrier, member: Member, kind: str) -> None:
         self.member = member
         self.call: Call = carrier.call(from_=f"+86138{member.order:08}")
-        self.heard = Heard(kind, "", began=time.monotonic())
+        self.heard = Heard(kind, "", self.call.sid, began=time.monotonic())
         self.dice = random.Random(member.order)
         self.said = ""
 

@@ -12,6 +12,7 @@ KINDS: Final = {
     "epochs of counters": re.compile(rb"ivr:epoch.*"),
     "times of refusals": re.compile(rb"ivr:refusal:.*"),
     "flow versions": re.compile(rb"ivr:flows:.*"),
+    "records of calls on their way": re.compile(rb"ivr:\{records\}:.*|ivr:\{CA[0-9a-f]{32}\}:left"),
     "calls that broke off": re.compile(rb"ivr:dropped:.*"),
 }
 ENDLESS: Final = frozenset({"epochs of counters"})

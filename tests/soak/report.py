@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from soak.callers import Heard
 from soak.left import OTHER, Left
+from soak.records import Recorded
 
 FLAT_MB_AN_HOUR = 20.0
 STEADY_AFTER_S = 60.0
@@ -51,11 +52,13 @@ class Report:
     slope_mb_an_hour: float | None
     left: dict[str, int]
     endless: list[str]
+    recorded: Recorded
 
     @property
     def holds(self) -> bool:
         """Tell whether nothing happened that must not."""
-        return not (self.lost or self.wrong or self.broken or self.endless or self.left.get(OTHER))
+        astray = self.recorded.missing or self.recorded.strange or self.recorded.unlike
+        return not (self.lost or self.wrong or self.broken or self.endless or self.left.get(OTHER) or astray)
 
 
 def report(
@@ -66,6 +69,7 @@ def report(
     recovered: list[float],
     memory: Memory,
     left: Left,
+    recorded: Recorded,
 ) -> Report:
     """Add up what became of the calls."""
     turns = sorted(one for call in heard for one in call.turns)
@@ -94,6 +98,7 @@ def report(
         slope_mb_an_hour=None if memory.slope_mb_an_hour is None else round(memory.slope_mb_an_hour, 2),
         left=left.keys,
         endless=left.endless,
+        recorded=recorded,
     )
 
 
@@ -125,6 +130,10 @@ def show(told: Report, console: Console) -> None:
     for kind, sentences in (("LOST", told.lost), ("WRONG", told.wrong), ("BROKEN", told.broken)):
         for sentence in sentences[:20]:
             console.print(f"{kind}: {sentence}", markup=False)
+    astray = (("NO RECORD", told.recorded.missing), ("NO CALL", told.recorded.strange))
+    for kind, sentences in (*astray, ("UNLIKE", told.recorded.unlike)):
+        for sentence in sentences[:20]:
+            console.print(f"{kind}: {sentence}", markup=False)
     for key in told.endless[:20]:
         console.print(f"ENDLESS: {key} has no time to live.", markup=False)
 
@@ -149,6 +158,11 @@ def _rows(told: Report) -> list[tuple[str, Any]]:
         ("longest until whole again in s", told.longest_recovery if told.longest_recovery is not None else "-"),
         ("most memory of a worker in MB", told.most_mb),
         ("its growth in MB an hour", told.slope_mb_an_hour if told.slope_mb_an_hour is not None else "-"),
+        ("records of calls", told.recorded.records),
+        ("  calls without one, records without a call", f"{len(told.recorded.missing)}, {len(told.recorded.strange)}"),
+        ("  of calls whose end was never told", told.recorded.broken_off),
+        ("  that miss a part of their call, and say so", told.recorded.incomplete),
+        ("  that tell something else than the caller heard", len(told.recorded.unlike)),
         *((f"left in Redis: {name}", count) for name, count in sorted(told.left.items())),
         ("  of them without an end that should have one", len(told.endless)),
     ]
