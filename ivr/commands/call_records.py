@@ -43,7 +43,7 @@ def prune() -> int:
     """Delete the records older than IVR_RECORD_DAYS; return the exit status."""
     settings = as_served(read_settings())
     pruned = asyncio.run(_pruned(settings, wall_clock() - settings.record_days * DAY_MS))
-    echo(f"{pruned} records of calls older than {settings.record_days} days are deleted.")
+    echo(f"Records of calls older than {settings.record_days} days: {pruned} deleted.")
     return 0
 
 
@@ -92,9 +92,13 @@ def _lines(found: Archived) -> Iterator[str]:
 
 
 def _said(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(value)
-    return "-" if value in ("", None) else {True: "yes", False: "no"}.get(value, str(value))  # type: ignore[call-overload]
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(value)
+        case _:
+            return str(value) if value not in ("", None) else "-"
 
 
 def _line(passage: Passage) -> str:
