@@ -1,6 +1,7 @@
 """Walking a flow: from node to node until the call has to wait, saying on the way what the nodes say."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import cached_property
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -205,8 +206,12 @@ class Walk:
 
     def holds(self, what: nodes.Offer | nodes.Announcement) -> bool:
         """Tell whether this is a day of an offer or an announcement."""
-        today = china_day(self.now)
-        return (what.first is None or what.first <= today) and today <= what.last
+        return (what.first is None or what.first <= self.today) and self.today <= what.last
+
+    @cached_property
+    def today(self) -> date:
+        """Give the day in China, by which a menu's offers and announcements are chosen; found once in a step."""
+        return china_day(self.now)
 
     def on_duty(self, name: str, at: int | None = None) -> bool:
         """Tell whether a group of this hotline has anybody to ring: now, or at an instant in ms since 1970."""
@@ -217,7 +222,7 @@ class Walk:
 
     def senior(self) -> bool:
         """Tell whether the caller is known to be 60 or over."""
-        return is_senior(self.session, china_day(self.now)) is True
+        return is_senior(self.session, self.today) is True
 
     def listen(self, node: nodes.Node) -> Turn:
         """Wait for keys; in slow mode a human is offered first, once in a call."""
