@@ -206,7 +206,7 @@ async def test_a_line_names_its_call_and_no_url_of_one_is_ever_logged(
         here = await caller.rings()
         await own_valkey.stop()
         await caller.post("/twilio/voice", CallStatus="completed")
-        assert [line["call"] for line in logged.lines if line["logger"] == "ivr.hotline"] == [caller.sid]
+        assert [line["call"] for line in logged.lines if line["logger"] == "ivr.endings"] == [caller.sid]
         assert here.token not in logged.text
         assert "+86138" not in logged.text
 
