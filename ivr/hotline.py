@@ -23,7 +23,7 @@ from ivr.lookups import DECLARED
 from ivr.metrics import Metrics
 from ivr.pages import Call, Page, Pages, turn_of
 from ivr.public_mode import PublicMode
-from ivr.queueing import broken_off, looked, placed
+from ivr.queueing import beyond, broken_off, looked, placed
 from ivr.seals import Position, Seals, position_of
 from ivr.shedding import Shedding
 from ivr.stepping import Deadlines, Step, Stepping, Worked
@@ -135,7 +135,7 @@ class Hotline:
         if isinstance(kept, Ended):
             return self._over(kept, kept.turn)
         if position is not None and (kept is None or position.turn > kept.turn + 1):
-            return await self._resume(call, position, kept, event, arrived)
+            return await self._resume(call, beyond(position), kept, event, arrived)
         if kept is not None and position is not None and kept.session.waits_since(position.turn):
             return await self._step(Step(call, kept.session, kept.turn, event, arrived))
         return await self._stand(call, kept, arrived)

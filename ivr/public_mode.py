@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from ivr.call import Event, NoAnswer, QueueLeft, Started
 from ivr.call_records.recorder import Recorder
 from ivr.pages import Call, Pages
-from ivr.queueing import waited
+from ivr.queueing import beyond, waited
 from ivr.seals import Position
 from ivr.stepping import Stepping
 
@@ -26,7 +26,7 @@ class PublicMode:
         elif await self._stepping.too_old(position):
             return self._hang_up
         else:
-            session = self._stepping.session_at(position)
+            session = self._stepping.session_at(beyond(position) if isinstance(event, QueueLeft) else position)
             event = waited(session, event)
         before = replace(session, public=True)
         session, turn = await self._stepping.inside(call.sid, before, event)

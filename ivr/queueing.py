@@ -1,5 +1,7 @@
 """What a turn asks the queue before it is made, and tells it before it is committed."""
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from ivr.call import Enqueue, Event, Garbled, Keyed, Leave, NoAnswer, QueueLeft, Session, Silence, Turn, Waited
@@ -7,6 +9,17 @@ from ivr.pages import Call
 from ivr.seals import Position
 from ivr.stepping import Step, Stepping
 from ivr.store import Kept
+
+MOST_ROUNDS: Final = 10_000
+"""More rounds than any wait has."""
+
+
+def beyond(position: Position) -> Position:
+    """Go on after a wait that began with this turn, above the turns of all its rounds, which are not known here.
+
+    A round of it that comes late is then a turn that has been, and no call goes on from it.
+    """
+    return replace(position, turn=position.turn + MOST_ROUNDS)
 
 
 def waited(session: Session, event: Event) -> Event:

@@ -15,7 +15,8 @@ from redis.asyncio import Redis
 
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.say import Say
-from ivr.carrier.verbs import Dial, Gather, Hangup, Redirect, Verb
+from ivr.carrier.verbs import Dial, Enqueue, Gather, Hangup, Leave, Redirect, Verb
+from ivr.carrier.vocabulary import Context
 from ivr.carrier.webhook import Exchange, read_answer
 from ivr.counters import Counters
 from ivr.hotline import Deadlines
@@ -65,6 +66,7 @@ class Document:
         """Where the carrier goes on, without the overrides of its retries."""
         last = self.verbs[-1]
         url = last.action if isinstance(last, Gather | Dial) else last.url if isinstance(last, Redirect) else None
+        url = last.wait_url if isinstance(last, Enqueue) else url
         assert url is not None, self.body
         return url.partition("#")[0]
 
@@ -81,13 +83,25 @@ class Document:
         return isinstance(self.verbs[-1], Hangup)
 
     @property
+    def queue(self) -> str:
+        """Where the carrier goes on after the queue into which this puts the caller."""
+        last = self.verbs[-1]
+        assert isinstance(last, Enqueue), self.body
+        assert last.action is not None
+        return last.action.partition("#")[0]
+
+    @property
+    def leaves(self) -> bool:
+        return isinstance(self.verbs[-1], Leave)
+
+    @property
     def dials(self) -> bool:
         return isinstance(self.verbs[-1], Dial)
 
 
-def read(exchange: Exchange) -> Document:
+def read(exchange: Exchange, context: Context = "call") -> Document:
     """Hold an answer to every rule of the carrier."""
-    answer = read_answer(exchange)
+    answer = read_answer(exchange, context)
     assert not answer.violations, [str(one) for one in answer.violations]
     assert answer.verbs
     assert exchange.headers["content-type"].startswith("text/xml")
@@ -106,21 +120,41 @@ class Caller:
     last: Exchange | None = None
     here: Document | None = None
     calling: str = "+8613800000000"
+    dialled: str = "12333"
+    after: str = ""
+    """Where the carrier goes on after the queue in which the call is."""
+    last_in: Context = "call"
 
     def form(self, **fields: str) -> dict[str, str]:
         status = "in-progress" if self.last else "ringing"
-        known = {"CallSid": self.sid, "AccountSid": DEMO_ACCOUNT_SID, "From": self.calling, "To": "12333"}
+        known = {"CallSid": self.sid, "AccountSid": DEMO_ACCOUNT_SID, "From": self.calling, "To": self.dialled}
         return known | {"CallStatus": status, "ApiVersion": "2010-04-01", "Direction": "inbound"} | fields
 
     async def post(self, url: str, **fields: str) -> Document:
         """Send a webhook of this call to any URL; where the caller stands does not change."""
-        return read(await self.carrier.post(url, self.form(**fields)))
+        return read(await self.carrier.post(url, self.form(**fields)), self.context)
 
     async def go(self, url: str, **fields: str) -> Document:
         """Send a webhook and stand where its answer leads."""
-        self.last = await self.carrier.post(url, self.form(**fields))
-        self.here = read(self.last)
+        self.last, self.last_in = await self.carrier.post(url, self.form(**fields)), self.context
+        self.here = read(self.last, self.last_in)
+        if isinstance(self.here.verbs[-1], Enqueue):
+            self.after = self.here.queue
         return self.here
+
+    async def waits(self) -> Document:
+        """Hear the next round of the wait in the queue, in which nothing is keyed."""
+        assert self.here is not None
+        return await self.go(self.here.next)
+
+    async def comes_out(self, result: str) -> Document:
+        """Be out of the carrier's queue, and go on with what comes after it."""
+        url, self.after = self.after, ""
+        return await self.go(url, QueueResult=result)
+
+    @property
+    def context(self) -> Context:
+        return "wait" if self.after else "call"
 
     async def rings(self) -> Document:
         return await self.go("/twilio/voice")
@@ -155,7 +189,7 @@ class Caller:
     async def again(self, times: int, *, at_once: bool) -> list[bytes]:
         """Send the last webhook again, token and all."""
         assert self.last is not None
-        return [read(one).body for one in await self.carrier.replay(self.last, times, at_once=at_once)]
+        return [read(one, self.last_in).body for one in await self.carrier.replay(self.last, times, at_once=at_once)]
 
 
 @asynccontextmanager

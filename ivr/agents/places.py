@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
+from msgspec.structs import replace
+
 from ivr.agents.queue import AgentQueue, Standing, Waiter
 from ivr.call import Session
 from ivr.calling_numbers import is_telephone
+from ivr.engine import verification_is_over
 from ivr.going_on import service_of
 from ivr.library import Library
 from ivr.walk import Walk
@@ -65,9 +68,11 @@ class Places:
 
     def waiter(self, call: str, session: Session, library: Library) -> Waiter:
         """Make a caller's card."""
+        now = self._now()
+        if session.member is not None and verification_is_over(session, now):
+            session = replace(session, member=None, credential=None)
         calling, _ = session.parties
         path = tuple(dict.fromkeys(service_of(library, session.hotline, one) for one in session.services))
-        now = self._now()
         return Waiter(
             call=call,
             hotline=session.hotline,
