@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 
 from ivr.commands.agent_options import agents
 from ivr.commands.audit_options import audit, database
-from ivr.commands.callback_options import callbacks, surveys
+from ivr.commands.callback_options import callbacks, queue, surveys
 from ivr.commands.phone_options import answer, exchange
 from ivr.commands.record_options import records, report
 from ivr.settings import SettingsError
@@ -171,6 +171,7 @@ def hours(
 
 
 app.command()(report)
+app.command()(queue)
 app.command()(surveys)
 app.command()(answer)
 app.command(hidden=True)(exchange)

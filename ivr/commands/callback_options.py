@@ -1,4 +1,4 @@
-"""How the commands `ivr callbacks …` and `ivr surveys` are called."""
+"""How the commands `ivr callbacks …`, `ivr queue` and `ivr surveys` are called."""
 
 from typing import Annotated, Literal
 
@@ -38,6 +38,17 @@ def callbacks_note(
     from ivr.commands import callbacks as working_off
 
     return working_off.note(number, outcome)
+
+
+def queue(
+    form: Annotated[
+        Literal["table", "json"], typer.Option("--format", help="table or json.", metavar="FORMAT")
+    ] = "table",
+) -> int:
+    """Show who waits for an agent now, group by group in the order in which they are served."""
+    from ivr.commands import queue as waiting
+
+    return waiting.show(form)
 
 
 def surveys(first: First = None, last: Last = None) -> int:
