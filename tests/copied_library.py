@@ -11,8 +11,12 @@ from scripted_accounts import ScriptedAccounts
 from served import Served
 
 from ivr.app import create_app
+from ivr.hotline import Deadlines
 from ivr.library import Library, default_dirs, load
 from ivr.settings import DEMO_ACCOUNT_SID, Settings
+
+PATIENCE = 2.0
+"""Seconds that a step on Redis may take here: a busy machine is no fault."""
 
 LOOK_SECONDS = 0.05
 """How often the file of the emergency announcement is looked at here."""
@@ -66,7 +70,10 @@ def serving_copy(copied: Copied, redis_url: str, data_dir: Path, *, workers: int
             "prompts_dir": copied.folder / "prompts",
         }
         settings = Settings.model_validate(values)
-        served = [Served(create_app(settings, now=clock, look_seconds=LOOK_SECONDS)) for _ in range(workers)]
+        served = [
+            Served(create_app(settings, now=clock, deadlines=Deadlines(store=PATIENCE), look_seconds=LOOK_SECONDS))
+            for _ in range(workers)
+        ]
         for one in served:
             one.__enter__()
         try:
