@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from hotline_under_test import AUTH_TOKEN, REFUSAL_STEP, SECRET_KEY, Clock, UnderTest
+from hotline_under_test import AUTH_TOKEN, OUTBOUND_NUMBER, REFUSAL_STEP, SECRET_KEY, Clock, UnderTest
 from scripted_accounts import ScriptedAccounts
 from served import Served
 
@@ -66,6 +66,7 @@ def serving_copy(copied: Copied, redis_url: str, data_dir: Path, *, workers: int
             "data_dir": data_dir,
             "public_url": "http://hotline.test",
             "refusal_step": REFUSAL_STEP,
+            "outbound_number": OUTBOUND_NUMBER,
             "flows_dir": copied.folder / "flows",
             "prompts_dir": copied.folder / "prompts",
         }
