@@ -7,7 +7,6 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -40,14 +39,16 @@ from ivr.crashes.quarantine import Quarantine
 from ivr.door import Door
 from ivr.dropped import DroppedCalls
 from ivr.emergency import LOOK_SECONDS, Emergency
+from ivr.health import Health, unannounced_day
 from ivr.hotline import KEEP_S, Deadlines, Hotline
 from ivr.inquiry import Desk
 from ivr.kept_password import KeptPasswords
 from ivr.library import Library, LibraryError, default_dirs
+from ivr.live.calls import LiveCalls
 from ivr.messages import Messages
 from ivr.metrics import CONTENT_TYPE, Metrics
 from ivr.problems import Problem
-from ivr.redis_line import StoreAway, connect
+from ivr.redis_line import connect
 from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals
 from ivr.settings import Settings
@@ -56,13 +57,9 @@ from ivr.surveys import Surveys
 from ivr.versions.editing import Edits, Folders, LastGood
 from ivr.versions.live import LiveVersions
 from ivr.versions.shelf import Shelf
-from ivr.walk import china_day
 from ivr.web import is_page
 from ivr.web.later import Built, Later
 from ivr.web.parts import PATIENCE_S, Parts
-
-DAYS_AHEAD = 60
-"""For so many days it must be known who is on duty; an announcement of the State Council comes about as early."""
 
 DRAIN_SECONDS = 12.0
 """A worker that stops lets its work end first; no work takes longer."""
@@ -126,22 +123,6 @@ def _first_library(settings: Settings, last_good: LastGood) -> tuple[Library, tu
     return library, ()
 
 
-def unannounced_day(library: Library, now: int) -> str | None:
-    """Say in a sentence from which of the coming days on it is only supposed that humans are on duty, where it is."""
-    groups = [group for hotline in library.hotlines.hotlines.values() for group in hotline.agents.values()]
-    if not any(group.duty for group in groups):
-        return None
-    today = china_day(now)
-    first = library.working_days.first_unannounced(today + timedelta(days=day) for day in range(DAYS_AHEAD))
-    if first is None:
-        return None
-    return (
-        # In words: what looks like a number of eight digits is masked in the log.
-        f"From {first.day} {first:%B %Y} on it is not known which days are worked, so Monday to Friday are "
-        "taken for working days; write what was announced into flows/working_days.yaml."
-    )
-
-
 def create_app(
     settings: Settings,
     *,
@@ -162,7 +143,8 @@ def create_app(
     emergency.look()
     redis = connect(settings.redis_url, patience=deadlines.store)
     seals = Seals(settings.secrets)
-    metrics = Metrics(settings.worker)
+    live = LiveCalls(redis, seals, now, deadline=deadlines.store)
+    metrics = Metrics(settings.worker, answered=live.tallies.turn)
     shelf = Shelf(redis, worker=f"{socket.gethostname()}/{os.getppid()}/{settings.worker}", deadline=deadlines.store)
     versions = LiveVersions(library, shelf, now=now)
     edits = Edits(_folders(settings), last_good, versions, metrics, refused=refused, look_seconds=look_seconds)
@@ -209,6 +191,7 @@ def create_app(
         metrics=metrics,
         ledger=Ledger(trail, seals),
         recorder=recorder,
+        live=live,
         write=page_writer(settings.public_url),
         hang_up=HANG_UP,
         refusal_step=settings.refusal_step,
@@ -223,7 +206,7 @@ def create_app(
         trail.start()
         tended = (
             *(emergency.watch(), edits.watch(), versions.look_after_them(), accounts.watch()),
-            *(recorder.watch(hotline.endings.note), sweep.watch()),
+            *(recorder.watch(hotline.endings.note), sweep.watch(), live.watch()),
         )
         watching = [asyncio.create_task(one) for one in tended]
         app.state.started = True
@@ -256,10 +239,13 @@ def create_app(
         library=lambda: versions.current,
         now=now,
     )
+    health = Health(counters, accounts, trail)
     routes = voice_routes(hotline, gate, metrics, _quarantine(settings, hotline))
     routes += leg_routes(leg_calls, gate, metrics, caller_id=settings.outbound_number)
     app.voice = Router(routes, redirect_slashes=False)
-    app.pages = Later(lambda: _site(Parts(settings, now, _pages_redis(settings), seals, trail, versions)))
+    app.pages = Later(
+        lambda: _site(Parts(settings, now, _pages_redis(settings), seals, trail, versions, lambda: app.state.draining))
+    )
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -269,9 +255,7 @@ def create_app(
     async def readyz() -> Response:
         if app.state.draining or not app.state.started:
             return JSONResponse({"status": "draining" if app.state.draining else "starting"}, status_code=503)
-        reasons = await _degraded(counters, accounts)
-        if trail.failing:
-            reasons.append(f"The audit trail cannot be written ({trail.failing}): nothing personal is told.")
+        reasons = [fault.sentence for fault in await health.faults()]
         told = {"version": versions.current.version, "problems": len(edits.refused)}
         return JSONResponse({"status": "ready", "degraded": bool(reasons), "reasons": reasons, "flows": told})
 
@@ -301,20 +285,3 @@ def _quarantine(settings: Settings, hotline: Hotline) -> Quarantine | None:
     hotline.works.known_dead = deaths.of_worker
     flights = Flights(flights_file(settings.crashes, settings.worker), hotline.works.worker)
     return Quarantine(flights, deaths, hotline.pages, hotline.stepping)
-
-
-async def _degraded(counters: Counters, accounts: AccountClient) -> list[str]:
-    """Say in sentences what callers cannot have now, though calls are answered."""
-    reasons = []
-    try:
-        if not await counters.epoch_confirmed():
-            reasons.append(
-                "The counters of this Redis are not confirmed: nobody is verified until `ivr counters confirm`."
-            )
-    except StoreAway:
-        reasons.append("Redis does not answer: calls are answered in public mode, nobody is verified.")
-    if accounts.out:
-        reasons.append(
-            "The account service does not answer: callers are told so at once, policy answers and agents go on."
-        )
-    return reasons

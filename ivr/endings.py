@@ -4,6 +4,7 @@ import logging
 
 from ivr.call_records.recorder import Recorder
 from ivr.dropped import DroppedCalls
+from ivr.live.calls import LiveCalls
 from ivr.pages import Call
 from ivr.shedding import Shedding
 from ivr.stepping import Stepping
@@ -16,11 +17,18 @@ class Endings:
     """Notes the ends of the calls of one worker."""
 
     def __init__(
-        self, store: CallStore, dropped: DroppedCalls, recorder: Recorder, stepping: Stepping, shedding: Shedding
+        self,
+        store: CallStore,
+        dropped: DroppedCalls,
+        recorder: Recorder,
+        live: LiveCalls,
+        stepping: Stepping,
+        shedding: Shedding,
     ) -> None:
         self._store = store
         self._dropped = dropped
         self._recorder = recorder
+        self._live = live
         self._stepping = stepping
         self._shedding = shedding
 
@@ -34,6 +42,7 @@ class Endings:
             if kept is None and self._shedding.floods(call):
                 return  # a tombstone for every call of a flood would fill Redis
             kept = await self._end(call, kept, spoke)
+            self._live.over(call.sid)
             if isinstance(kept, Kept):
                 await self._stepping.desk.places.gone(call.sid, kept.session)
                 await self._dropped.note(call.calling, self._stepping.unfinished(kept.session))

@@ -19,6 +19,7 @@ from ivr.dropped import DroppedCalls
 from ivr.emergency import Emergency
 from ivr.endings import Endings
 from ivr.inquiry import Desk
+from ivr.live.calls import LiveCalls
 from ivr.lookups import DECLARED
 from ivr.metrics import Metrics
 from ivr.pages import Call, Page, Pages, turn_of
@@ -26,7 +27,7 @@ from ivr.public_mode import PublicMode
 from ivr.queueing import beyond, broken_off, looked, placed
 from ivr.seals import Position, Seals, position_of
 from ivr.shedding import Shedding
-from ivr.stepping import Deadlines, Step, Stepping, Worked
+from ivr.stepping import Deadlines, Step, Stepping, Worked, clock
 from ivr.store import CallStore, Claimed, Ended, Kept, Lost, StoreAway
 from ivr.versions.live import LiveVersions, StillComing
 from ivr.works import Works, place_of
@@ -53,6 +54,7 @@ class Hotline:
         metrics: Metrics,
         ledger: Ledger,
         recorder: Recorder,
+        live: LiveCalls,
         write: Callable[[Page], bytes],
         hang_up: bytes,
         refusal_step: float = 1.5,
@@ -65,19 +67,19 @@ class Hotline:
         )
         self.store = store
         self.dropped = dropped
-        self.metrics, self.recorder = metrics, recorder
+        self.metrics, self.recorder, self.live = metrics, recorder, live
         self.pages = Pages(seals, write)
         self.hang_up = hang_up
         self.public = PublicMode(self.stepping, self.pages, recorder, hang_up)
         self.works = Works(worker, store)
         self.shedding = Shedding(lambda: versions.current, write, metrics)
-        self.endings = Endings(store, dropped, recorder, self.stepping, self.shedding)
+        self.endings = Endings(store, dropped, recorder, live, self.stepping, self.shedding)
 
     # --- what a channel calls ---
 
     async def started(self, call: Call) -> bytes:
         """Answer an incoming call; one that is known already stands where it stands."""
-        arrived = _clock()
+        arrived = clock()
         if shed := self.shedding.sheds(call):
             return shed
         try:
@@ -89,7 +91,7 @@ class Hotline:
     async def turn(self, call: Call, token: str, event: Event) -> bytes:
         """Answer the webhook of a turn: a step where this turn is awaited, the last reply where it is not."""
         position = self.pages.opened(("turn",), call, token)
-        return await self._or_public(self._turn(call, position, token, event, _clock()), call, position, event)
+        return await self._or_public(self._turn(call, position, token, event, clock()), call, position, event)
 
     async def _turn(self, call: Call, position: Position | None, token: str, event: Event, arrived: float) -> bytes:
         kept = await self._load(call)
@@ -111,7 +113,7 @@ class Hotline:
     async def poll(self, call: Call, token: str) -> bytes:
         """Answer who comes back for the reply to work that was going on; no claim and no reply are no answer."""
         position = self.pages.opened(("poll",), call, token)
-        return await self._or_public(self._poll(call, position, _clock()), call, position, NoAnswer())
+        return await self._or_public(self._poll(call, position, clock()), call, position, NoAnswer())
 
     async def _poll(self, call: Call, position: Position | None, arrived: float) -> bytes:
         kept = await self._load(call)
@@ -128,7 +130,7 @@ class Hotline:
     async def left(self, call: Call, token: str, event: QueueLeft) -> bytes:
         """Answer who comes out of the carrier's queue, however often and beside whatever late round of the wait."""
         position = self.pages.opened(("queue",), call, token)
-        return await self._or_public(self._left(call, position, event, _clock()), call, position, event)
+        return await self._or_public(self._left(call, position, event, clock()), call, position, event)
 
     async def _left(self, call: Call, position: Position | None, event: QueueLeft, arrived: float) -> bytes:
         kept = await self._load(call)
@@ -152,13 +154,13 @@ class Hotline:
             if isinstance(kept, Ended):
                 return self._over(kept, turn_of(position))
             here = position if kept is None else position_of(kept.session)
-            if here is not None and (step := await broken_off(self.stepping, call, here, kept, _clock())):
+            if here is not None and (step := await broken_off(self.stepping, call, here, kept, clock())):
                 return await self._step(step)
             if here is not None and here.place is None and await self.stepping.with_a_human(here):
                 return self.pages.on(call, here)
             if kept is None and position is not None:
-                return await self._resume(call, position, kept, NoAnswer(), _clock())
-            return await self._stand(call, kept, _clock())
+                return await self._resume(call, position, kept, NoAnswer(), clock())
+            return await self._stand(call, kept, clock())
         except StoreAway:
             return await self.public.carry_on(call, position)
 
@@ -241,6 +243,7 @@ class Hotline:
             return await self._beaten(one, committed)
         self.recorder.over(left)
         self.metrics.walked(turn.path)
+        self.live.moved(one.call.sid, session, turn)
         return reply
 
     async def _beaten(self, one: Step, lost: Lost) -> bytes:
@@ -287,7 +290,7 @@ class Hotline:
         return await self._or_public(self._commit(one, done), one.call, position_of(one.before), one.event)
 
     async def _reply_or_filler(self, call: Call, before: Session, work: asyncio.Task[bytes], arrived: float) -> bytes:
-        await asyncio.wait({work}, timeout=max(0.0, arrived + self.deadlines.reply - _clock()))
+        await asyncio.wait({work}, timeout=max(0.0, arrived + self.deadlines.reply - clock()))
         return work.result() if work.done() else self._filler(call, before)
 
     async def _join(self, call: Call, position: Position, kept: Kept, arrived: float) -> bytes:
@@ -297,7 +300,7 @@ class Hotline:
         while claim is not None and self.works.live(claim):
             if work := self.works.of(claim):
                 return await self._reply_or_filler(call, before, work, arrived)
-            if _clock() >= arrived + self.deadlines.reply:
+            if clock() >= arrived + self.deadlines.reply:
                 return self._filler(call, before)
             await asyncio.sleep(self.deadlines.look)
             peek = await self.store.peek(call.sid)
@@ -314,7 +317,3 @@ class Hotline:
     def _filler(self, call: Call, before: Session) -> bytes:
         """Give the same filler to all who wait for this work."""
         return self.pages.poll(call, before, self.stepping.filler(before))
-
-
-def _clock() -> float:
-    return asyncio.get_running_loop().time()

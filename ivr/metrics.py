@@ -5,7 +5,7 @@ writes files of its own below ``PROMETHEUS_MULTIPROC_DIR``, which the parent set
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
@@ -24,8 +24,12 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 10.0)
 class Metrics:
     """The counters of one worker."""
 
-    def __init__(self, seat: int | None = None) -> None:
-        """`seat` is one that no other process has meanwhile: who sits there next counts on in the same files."""
+    def __init__(self, seat: int | None = None, answered: Callable[[float], None] = lambda _: None) -> None:
+        """`seat` is one that no other process has meanwhile: who sits there next counts on in the same files.
+
+        `answered` is told of each webhook the seconds to its answer.
+        """
+        self._answered = answered
         if seat is not None and "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             mark_process_dead(seat)  # type: ignore[no-untyped-call]
             values.ValueClass = MultiProcessValue(lambda: seat)  # type: ignore[no-untyped-call]
@@ -87,6 +91,7 @@ class Metrics:
         """Count a webhook of a kind (voice, turn, poll …) by what it got (answer, forbidden, trouble …)."""
         self._child(self._webhooks, (kind, got)).inc()
         self._child(self._webhook_seconds, (kind,)).observe(seconds)
+        self._answered(seconds)
 
     def _child(self, metric: Metric, labels: tuple[str, ...]) -> Metric:
         """Give the child of a metric for its labels, found once: finding it costs more than counting."""

@@ -208,7 +208,7 @@ class Stepping:
             so_far = _joined(so_far, turn)
             if not isinstance(turn.next, Ask) or (DECLARED[turn.next.lookup].remote and not session.public):
                 return session, so_far
-            event = await self._ask(library, sid, session, turn.next, _clock() + self._work_seconds)
+            event = await self._ask(library, sid, session, turn.next, clock() + self._work_seconds)
 
     def _announced(self, session: Session, turn: Turn, *, begins: bool) -> tuple[Session, Turn]:
         """Put the emergency announcement first: where a call begins, and once for each language it then switches to."""
@@ -226,7 +226,7 @@ class Stepping:
         back until the first multiple of the fixed step after the webhook came (at `arrived`) that still lies ahead.
         """
         library = self.library_of(session)
-        until = _clock() + self._work_seconds
+        until = clock() + self._work_seconds
         so_far = turn
         gives_back = 0
         settles: list[Command] = []
@@ -240,7 +240,7 @@ class Stepping:
                 gives_back += answered.gives_back
                 session = replace(session, failed=max(0, session.failed - answered.gives_back))
             if answered.outcome in declared.refusals:
-                await asyncio.sleep(self._refusal_step - (_clock() - arrived) % self._refusal_step)
+                await asyncio.sleep(self._refusal_step - (clock() - arrived) % self._refusal_step)
             session, turn = step(library, session, answered, self.desk.now())
             so_far = _joined(so_far, turn)
         return Worked(session, so_far, gives_back, tuple(settles))
@@ -293,7 +293,8 @@ def _at_the_gate(library: Library, session: Session) -> Session:
     return replace(session, stack=())
 
 
-def _clock() -> float:
+def clock() -> float:
+    """Give the time of the running event loop, in seconds: how long webhooks and work take is measured by it."""
     return asyncio.get_running_loop().time()
 
 

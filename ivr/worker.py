@@ -94,6 +94,7 @@ class ChildServer(uvicorn.Server):
         self.servers.append(server)
 
     def _leave_at_once(self) -> None:
+        self._state.draining = True  # streams of pages end, which nobody waits for otherwise
         self.should_exit = True
 
     def _orphaned(self) -> None:

@@ -220,10 +220,11 @@ async def kept_of(redis: Redis, sid: str) -> Kept:
 async def everything(redis: Redis) -> Mapping[bytes, bytes | None]:
     """Give all that is in a Redis, as it lies there, but for what workers write by themselves.
 
-    These are the flow versions, and records of calls that are over on their way to the database.
+    These are the flow versions, records of calls that are over on their way to the database, and what those are told
+    who watch calls.
     """
     keys = [key async for key in redis.scan_iter()]
-    by_themselves = (b"ivr:flows:", b"ivr:{records}:")
+    by_themselves = (b"ivr:flows:", b"ivr:{records}:", b"ivr:{live}:")
     calls = [key for key in keys if not key.startswith(by_themselves) and not key.endswith(b":left")]
     return {key: await redis.dump(key) for key in calls}
 

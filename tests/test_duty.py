@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ivr.__main__ import run
-from ivr.app import unannounced_day
 from ivr.duty.calendar import Duty, day_of_duty, on_duty
 from ivr.duty.days import Span, span
 from ivr.duty.working_days import WorkingDays
+from ivr.health import unannounced_day
 from ivr.library import build, default_dirs, load
 from ivr.walk import CHINA
 

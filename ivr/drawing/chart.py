@@ -122,6 +122,23 @@ def chart(library: Library, only: str | None = None) -> Chart:
     return Chart(hotlines, clusters, tuple(_strangers(library, drawn, known)), drawn)
 
 
+def overview(library: Library) -> Chart:
+    """Read the chart in which each flow is one place: which hotline begins where, and which flow calls which."""
+    hotlines = tuple(_hotlines(library))
+    flows = [library.flows[name] for name in _order(library)]
+    boxes = tuple(Box(start_of(flow.flow), ELSEWHERE, (flow.flow, f"{len(flow.nodes)} nodes")) for flow in flows)
+    into = [
+        Arrow(start_of(flow.flow), "", start_of(node.flow), into=True)
+        for flow in flows
+        for node in flow.nodes.values()
+        if isinstance(node, CallNode)
+    ]
+    begins = (arrow for arrow in arrows(library) if arrow.source in {box.place for box in hotlines})
+    drawn = tuple(dict.fromkeys((*begins, *into)))
+    known = {box.place for box in (*hotlines, *boxes)}
+    return Chart(hotlines, (), (*boxes, *_strangers(library, drawn, known)), drawn)
+
+
 def arrows(library: Library, only: str | None = None) -> Iterator[Arrow]:
     """Give every way in the flows, in the order of the files; with ``only``, the ways out of one flow's nodes."""
     if only is None:

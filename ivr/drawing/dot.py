@@ -8,14 +8,14 @@ from ivr.drawing.chart import AGAIN_HERE, ELSEWHERE, HOTLINE, MENUS, MISSING, ST
 
 _SHAPES: Final = {
     "say": 'shape=box, style="rounded,filled"',
-    "menu": "shape=hexagon, margin=0",
-    "collect": "shape=parallelogram, margin=0",
-    "lookup": "shape=octagon, margin=0.05",
+    "menu": 'shape=hexagon, margin="0.06,0.02"',
+    "collect": 'shape=parallelogram, margin="0.02,0"',
+    "lookup": 'shape=octagon, margin="0.08,0.02"',
     "call": "shape=box, peripheries=2",
     "return": "shape=cds",
-    "transfer": "shape=house, margin=0",
+    "transfer": 'shape=house, margin="0.04,0"',
     "record": "shape=tab",
-    "hangup": "shape=ellipse, margin=0",
+    "hangup": 'shape=ellipse, margin="0.04,0"',
     START: "shape=plain",
     MENUS: "shape=plain",
     AGAIN_HERE: "shape=plain",
@@ -28,7 +28,7 @@ _SHAPES: Final = {
 _HEAD: Final = (
     "digraph flows {",
     '    graph [rankdir=TB, nodesep=0.25, ranksep=0.4, fontname="Arial", fontsize=14, style="rounded", color="gray"];',
-    '    node [fontname="Arial", fontsize=11, style="filled", fillcolor="white", color="gray30", height=0.35];',
+    '    node [fontname="Arial", fontsize=11, style="filled", fillcolor="white", color="gray30", margin="0.16,0.06"];',
     '    edge [fontname="Arial", fontsize=10, color="gray40", arrowsize=0.7];',
 )
 

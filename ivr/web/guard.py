@@ -14,6 +14,8 @@ from starlette.routing import Route
 from ivr.agents.accounts import Account, Accounts, Role
 from ivr.channels.twilio.form import read_form, read_pairs
 from ivr.database.line import DatabaseAwayError, DatabaseLine
+from ivr.door import Door
+from ivr.redis_line import StoreAway
 from ivr.web.sessions import Sessions
 
 LOG_IN: Final = "/log-in"
@@ -32,6 +34,7 @@ class Visit(NamedTuple):
 
 
 Handler = Callable[[Visit], Awaitable[Response]]
+Onlooker = Callable[[Request, Visit | None], Awaitable[Response]]
 
 
 class Guard:
@@ -56,6 +59,10 @@ class Guard:
         """Give the route of something that is done by a form."""
         return Route(path, partial(self._acting, handler, role), methods=["POST"])
 
+    def seen(self, path: str, handler: Onlooker, door: Door) -> Route:
+        """Give the route of something about nobody in person: those see it whom the door lets in, or who signed in."""
+        return Route(path, partial(self._passing, handler, door), methods=["GET"])
+
     async def visitor(self, request: Request, *, uses: bool = True) -> tuple[Account, str] | None:
         """Give who is signed in and the token of the session, or None. Raises StoreAway, DatabaseAwayError."""
         token = request.cookies.get(self.cookie, "")
@@ -73,6 +80,19 @@ class Guard:
         account, token = found
         _must_be(account, role)
         return await handler(Visit(request, account, self.sessions.form_token(token), {}))
+
+    async def _passing(self, handler: Onlooker, door: Door, request: Request) -> Response:
+        comes_in = door.refusal(request) is None
+        try:
+            found = await self.visitor(request, uses=False)
+        except (StoreAway, DatabaseAwayError):
+            if not comes_in:
+                raise
+            found = None
+        if found is None and not comes_in:
+            return self._away(request)
+        visit = None if found is None else Visit(request, found[0], self.sessions.form_token(found[1]), {})
+        return await handler(request, visit)
 
     async def _acting(self, handler: Handler, role: Role, request: Request) -> Response:
         form = await form_of(request)

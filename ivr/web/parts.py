@@ -17,7 +17,8 @@ PATIENCE_S: Final = 1.0
 class Parts(NamedTuple):
     """All that pages may use of the worker that serves them. `now` gives milliseconds since 1970.
 
-    `redis` is a client of their own: however long a page waits, no call waits for a connection that it holds.
+    `leaving` says that the worker is about to end: streams do not hold it up. `redis` is a client of their own: however
+    long a page waits, no call waits for a connection that it holds.
     """
 
     settings: Settings
@@ -26,3 +27,4 @@ class Parts(NamedTuple):
     seals: Seals
     trail: AuditTrail
     versions: LiveVersions
+    leaving: Callable[[], bool]

@@ -13,8 +13,11 @@ from starlette.types import Receive, Scope, Send
 
 from ivr.audit.trail import AuditAwayError
 from ivr.database.line import DatabaseAwayError, DatabaseLine
+from ivr.door import Door
+from ivr.live.board import Board
 from ivr.redis_line import StoreAway
 from ivr.web.console import Console
+from ivr.web.flow_map import FlowMap
 from ivr.web.guard import Guard
 from ivr.web.lockout import Lockout
 from ivr.web.login import LogIn
@@ -23,7 +26,7 @@ from ivr.web.sessions import Sessions
 from ivr.web.statics import Statics
 from ivr.web.writing import Pages, Place
 
-PLACES: Final = (Place("/console", "坐席台", "agent"),)
+PLACES: Final = (Place("/console", "坐席台", "agent"), Place("/flows", "流程图"))
 """Where people can go, in this order."""
 
 _SENTENCES: Final = {
@@ -55,12 +58,15 @@ class Site:
         lockout = Lockout(parts.redis, parts.seals, deadline=PATIENCE_S)
         samples = not parts.settings.production
         self._log_in = LogIn(guard, lockout, pages, parts.seals, parts.trail, samples=samples)
+        board = Board(parts.redis, parts.now, deadline=PATIENCE_S)
+        self._map = FlowMap(parts, guard, Door(parts.settings), pages, board)
         self._app = Starlette(
             routes=[
                 Route("/", self._start, methods=["GET"]),
                 Route("/static/{digest}/{name:path}", statics.answer, methods=["GET"]),
                 *self._log_in.routes(),
                 *Console(guard, pages).routes(),
+                *self._map.routes(),
             ],
             exception_handlers={
                 HTTPException: self._refused,
@@ -77,6 +83,7 @@ class Site:
     async def stop(self) -> None:
         """Let go of everything."""
         self._log_in.stop()
+        await self._map.stop()
         await self._database.stop()
         await self._redis.aclose()
 

@@ -1,5 +1,6 @@
 """What tests of pages share: one browser, and one event loop for it and all that they await."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest_asyncio
 from browsers import browsing
 from hotline_under_test import AT_HOME, UnderTest, serving
 from playwright.async_api import Browser
+from tampering import emptied
+
+from ivr.redis_line import connect
 
 HERE = Path(__file__).parent
 
@@ -28,6 +32,12 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="module")
 def hotline(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    """Serve the hotline, as two workers."""
+    """Serve the hotline, as two workers, on an empty Redis whose counters are vouched for."""
+    asyncio.run(_vouched_for(valkey_url))
     with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, public_url=AT_HOME) as served:
         yield served
+
+
+async def _vouched_for(valkey_url: str) -> None:
+    async with connect(valkey_url) as redis:
+        await emptied(redis)

@@ -1,0 +1,51 @@
+"""Read where calls are, as all workers tell it."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from redis.asyncio import Redis
+
+from ivr.live import tallies
+from ivr.live.calls import CALLS, LiveCall
+from ivr.live.tallies import Span, Tally
+from ivr.redis_line import RedisLine
+
+_DECODE: Final = msgspec.msgpack.Decoder(LiveCall)
+
+
+class Board:
+    """What workers tell of their calls. Every method raises StoreAway where Redis does not answer.
+
+    `now` gives ms since 1970.
+    """
+
+    def __init__(self, redis: Redis, now: Callable[[], int], *, deadline: float) -> None:
+        self._redis: Any = redis
+        self._now = now
+        self._line = RedisLine(redis, deadline=deadline)
+
+    async def calls(self) -> list[LiveCall]:
+        """Give the calls that are under way, the newest first; those of which nothing is heard any more are dropped."""
+        kept: dict[bytes, bytes] = await self._line.ask(self._redis.hgetall(CALLS))
+        now, found, gone = self._now(), [], []
+        for field, packed in kept.items():
+            call = _read(packed)
+            if call is not None and call.until > now:
+                found.append(call)
+            else:
+                gone.append(field)
+        if gone:
+            await self._line.ask(self._redis.hdel(CALLS, *gone))
+        return sorted(found, key=lambda call: (-call.started, call.name))
+
+    async def last(self, span: Span, count: int) -> list[Tally]:
+        """Give what was counted in the last minutes, hours or days, the present one last."""
+        return await tallies.read(self._line, span, count, self._now())
+
+
+def _read(packed: bytes) -> LiveCall | None:
+    try:
+        return _DECODE.decode(packed)
+    except msgspec.MsgspecError:  # of another release
+        return None
