@@ -9,7 +9,7 @@ import pytest_asyncio
 from hotline_under_test import OUTBOUND_NUMBER, UnderTest, serving
 from msgspec.structs import replace
 from redis.asyncio import Redis
-from tampering import PATIENT, SEALS, Caller, calling, emptied
+from tampering import PATIENT, SEALS, Caller, calling, emptied, everything
 from test_bookings import BOOKING
 from test_legs import HERE, Phone, over
 
@@ -88,6 +88,16 @@ async def test_the_agent_hears_the_code_presses_one_and_the_member_is_dialled(ba
     assert over(await phone.post(dial.action, DialCallStatus="completed", DialCallDuration="95", DialBridged="true"))
     assert await back.noted() == [(1, 0, "reached")]
     assert over(await phone.post(phone.at("answered")))
+
+
+async def test_neither_number_nor_code_lies_open_in_redis_or_in_a_url(back: Back, redis: Redis) -> None:
+    phone = await back.rings()
+    await phone.answers()
+    await phone.presses("1")
+    kept = b"".join(key + (value or b"") for key, value in (await everything(redis)).items())
+    for secret in (BOOKING.number, MEMBER, BOOKING.code):
+        assert secret.encode() not in kept
+        assert secret not in phone.url + phone.at("dialled")
 
 
 async def test_until_the_agent_presses_one_nobody_is_dialled(back: Back) -> None:
