@@ -57,6 +57,7 @@ from ivr.surveys import Surveys
 from ivr.versions.editing import Edits, Folders, LastGood
 from ivr.versions.live import LiveVersions
 from ivr.versions.shelf import Shelf
+from ivr.vitals import VitalsReader
 from ivr.web import is_page
 from ivr.web.later import Built, Later
 from ivr.web.parts import PATIENCE_S, Parts
@@ -226,11 +227,8 @@ def create_app(
     app.state.hotline = hotline
     app.state.reload = edits.look_now
     app.state.metrics = metrics
-    gate = Gate(
-        public_url=settings.public_url,
-        account_sid=settings.twilio_account_sid,
-        auth_tokens=settings.auth_tokens,
-    )
+    sid, tokens = settings.twilio_account_sid, settings.auth_tokens
+    gate = Gate(public_url=settings.public_url, account_sid=sid, auth_tokens=tokens)
     leg_calls = LegCalls(
         Legs(redis, seals, deadline=deadlines.store),
         AgentQueue(redis, seals, now, deadline=deadlines.store),
@@ -260,10 +258,11 @@ def create_app(
         return JSONResponse({"status": "ready", "degraded": bool(reasons), "reasons": reasons, "flows": told})
 
     door = Door(settings)
+    vitals = VitalsReader(redis, seals, counters, lambda: versions.current, now, deadline=deadlines.store)
 
     @app.get("/metrics")
     async def told_metrics(request: Request) -> Response:
-        return door.refusal(request) or Response(metrics.text(), media_type=CONTENT_TYPE)
+        return door.refusal(request) or Response(metrics.text() + await vitals.text(), media_type=CONTENT_TYPE)
 
     return app
 

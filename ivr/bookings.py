@@ -21,6 +21,8 @@ KEPT_MS: Final = 7 * 24 * 3600_000
 """A callback that nobody has made after a week is forgotten: its number may be booked again."""
 
 WAITING: Final = "ivr:{callbacks}:waiting"
+OPEN: Final = "ivr:{callbacks}:open"
+"""How many are open in the database, as the parent counted lately."""
 
 _WHAT: Final = "callback"
 

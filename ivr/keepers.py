@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ivr.agents.handing_over import HandingOver
 from ivr.agents.message_retention import Deletes, MessageRetention
+from ivr.agents.open_callbacks import OpenCallbacks
 from ivr.agents.samples import add_samples, has_samples
 from ivr.audit.keeping import AuditKeeping
 from ivr.call_records.keeping import RecordKeeping
@@ -46,6 +47,7 @@ def keepers_of(settings: Settings) -> list[Keeper]:
     return [
         AuditKeeping(settings.audit_folder, url, days=settings.audit_days),
         HandingOver(connect(settings.redis_url), url, seals),
+        OpenCallbacks(connect(settings.redis_url), url),
         RecordKeeping(connect(settings.redis_url), url, seals, days=settings.record_days),
         MessageRetention(url, seals, _recordings(settings), days=settings.message_days, now=_now),
     ]

@@ -22,7 +22,7 @@ FLOORS = [
     "audit call_records crashes dialling drawing endings hotline lint pages public_mode queueing schemas shedding "
     "stepping versions works",
     "carrier channels exchange",
-    "app commands connections crew door health keepers mould serve standins supervisor web worker __main__",
+    "app commands connections crew door health keepers mould serve standins supervisor vitals web worker __main__",
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 

@@ -1,0 +1,119 @@
+"""What all workers share, read for `/metrics`: callers who wait for agents, live calls, records and callbacks."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Final, NamedTuple
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from redis.asyncio import Redis
+
+from ivr.agents.queue import AgentQueue
+from ivr.bookings import OPEN
+from ivr.call_records.stream import RecordStream
+from ivr.call_records.sweep import LIVE
+from ivr.counters import Counters
+from ivr.library import Library
+from ivr.redis_line import RedisLine, StoreAway
+from ivr.seals import Seals
+
+PATIENCE_S: Final = 1.0
+
+
+class Waiting(NamedTuple):
+    """The queue of a group: how many wait, and for how many seconds the one has who waits for longest."""
+
+    hotline: str
+    group: str
+    callers: int
+    longest_s: float
+
+
+class Vitals(NamedTuple):
+    """How the service is. What could not be read is None, or missing among the queues.
+
+    `calls` are those that live, as they were counted lately; `records` those that wait for the database; `callbacks`
+    those that are open; `confirmed` tells whether the counters of this Redis may grant anything.
+    """
+
+    redis: bool
+    confirmed: bool | None = None
+    calls: int | None = None
+    records: int | None = None
+    callbacks: int | None = None
+    queues: tuple[Waiting, ...] = ()
+
+
+class VitalsReader:
+    """Reads the vitals from Redis; `library` gives the current one, `now` ms since 1970."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        seals: Seals,
+        counters: Counters,
+        library: Callable[[], Library],
+        now: Callable[[], int],
+        *,
+        deadline: float = PATIENCE_S,
+    ) -> None:
+        self._redis = redis
+        self._line = RedisLine(redis, deadline=deadline)
+        self._stream = RecordStream(redis, seals, deadline=deadline)
+        self._queue = AgentQueue(redis, seals, now, deadline=deadline)
+        self._counters = counters
+        self._library = library
+        self._now = now
+
+    async def read(self) -> Vitals:
+        """Give the vitals; never raises."""
+        try:
+            return Vitals(
+                redis=True,
+                confirmed=await self._counters.epoch_confirmed(),
+                calls=await self._number(LIVE),
+                records=await self._stream.length(),
+                callbacks=await self._number(OPEN),
+                queues=tuple([one async for one in self._queues()]),
+            )
+        except StoreAway:
+            return Vitals(redis=False)
+
+    async def text(self) -> bytes:
+        """Give the vitals as Prometheus text; never raises."""
+        return as_text(await self.read())
+
+    async def _number(self, key: str) -> int | None:
+        value = await self._line.ask(self._redis.get(key))
+        return int(value) if isinstance(value, bytes) and value.isdigit() else None
+
+    async def _queues(self) -> AsyncIterator[Waiting]:
+        for name, hotline in self._library().hotlines.hotlines.items():
+            for group, agents in hotline.agents.items():
+                if agents.queue:
+                    waiting = await self._queue.waiting(name, group)
+                    longest = max((self._now() - one.joined_at for one in waiting), default=0)
+                    yield Waiting(name, group, len(waiting), max(0, longest) / 1000)
+
+
+def as_text(vitals: Vitals) -> bytes:
+    """Give the vitals as Prometheus text; what is not known is left out, which an alert can tell from 0."""
+    registry = CollectorRegistry()
+
+    def tell(name: str, what: str, value: float | None) -> None:
+        if value is not None:
+            Gauge(name, what, registry=registry).set(value)
+
+    tell("ivr_redis_up", "1 where Redis answers, 0 in public mode.", vitals.redis)
+    tell("ivr_counters_confirmed", "1 where the counters of this Redis may grant verifications.", vitals.confirmed)
+    tell("ivr_calls_live", "Calls that are going on, as they were counted within the last minutes.", vitals.calls)
+    tell("ivr_records_waiting", "Records of calls that wait for the database.", vitals.records)
+    tell("ivr_callbacks_open", "Callbacks that nobody has made yet.", vitals.callbacks)
+    labels = ("hotline", "group")
+    callers = Gauge("ivr_queue_callers", "Callers who wait for an agent.", labels, registry=registry)
+    longest = Gauge(
+        "ivr_queue_longest_wait_seconds", "How long the caller has waited who waits for longest.", labels,
+        registry=registry,
+    )  # fmt: skip
+    for one in vitals.queues:
+        callers.labels(one.hotline, one.group).set(one.callers)
+        longest.labels(one.hotline, one.group).set(one.longest_s)
+    return generate_latest(registry)
