@@ -236,6 +236,7 @@ def create_app(
         RingLimits(counters),
         library=lambda: versions.current,
         now=now,
+        speaks=recorder.speaks,
     )
     health = Health(counters, accounts, trail)
     routes = voice_routes(hotline, gate, metrics, _quarantine(settings, hotline))

@@ -13,6 +13,7 @@ from tampering import LIBRARY, PATIENT, SEALS, Caller, calling, emptied, everyth
 
 from ivr.agents.legs import Leg, Legs, Stage, new_id
 from ivr.agents.queue import AgentQueue, Waiter
+from ivr.call_records.stream import RecordStream
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.say import Say
 from ivr.carrier.verbs import Dial, Gather, Hangup, Queue, Verb
@@ -150,6 +151,9 @@ async def test_the_agent_hears_who_waits_presses_one_and_gets_the_caller_who_is_
     assert isinstance(said, Say)
     assert (said.text, said.lang) == (speak(LIBRARY.catalogs, "agent.warning", {}, "yue")[0].text, "yue-CN")
     assert await office.state() == "speaking"
+    (record,) = (await RecordStream(office.redis, SEALS, deadline=PATIENT).waiting()).values()
+    assert record is not None
+    assert (record.call, record.agent, record.group, record.outcome) == (office.caller.sid, AGENT, "general", "agent")
     assert dial.action is not None
     assert over(await phone.post(dial.action, DialCallStatus="completed", DialBridged="true", DialCallDuration="60"))
     assert await phone.ended("completed") == 204

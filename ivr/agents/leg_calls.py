@@ -4,7 +4,7 @@ Every answer follows from what the URL tells, from the leg that is current, and 
 queue, so the same webhook again gets the same answer and changes nothing more.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -82,13 +82,16 @@ class LegCalls:
         *,
         library: Callable[[], Library],
         now: Callable[[], int],
+        speaks: Callable[[str, str, str], Awaitable[None]],
     ) -> None:
+        """`speaks` is told which call is put through to which agent of which group."""
         self.legs = legs
         self._queue = queue
         self._outcomes = outcomes
         self._limits = limits
         self._library = library
         self._now = now
+        self._speaks = speaks
 
     async def answer(self, leg: Leg, told: Told) -> LegTurn:
         """Answer a webhook that wants a document."""
@@ -171,6 +174,7 @@ class LegCalls:
         waiter = await self._queue.card(leg.hotline, leg.group, leg.call)
         if waiter is not None and waiter.agent == leg.agent:
             await self._queue.bridged(leg.hotline, leg.group, leg.call, leg.agent)
+            await self._speaks(leg.call, leg.agent, leg.group)
         lang, slow = (waiter.lang, waiter.slow) if waiter is not None else (self._lang(leg), False)
         return LegTurn(speak(self._library().catalogs, WARNING, {}, lang, slow=slow), GoOn(), leg)
 

@@ -9,6 +9,7 @@ worker does lose something, and the record of its call then says that it is not 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -135,6 +136,11 @@ class Recorder:
             return
         await self.stream.add([await self._record(left.trace) for left in over])
         await self._line.ask_all([Command(("LREM", left_key(left.trace.call), 0, left.sealed)) for left in over])
+
+    async def speaks(self, call: str, agent: str, group: str) -> None:
+        """Send on with whom a caller is put through to speak; nobody is held up for it where Redis is away."""
+        with contextlib.suppress(StoreAway):
+            await self.stream.add([CallRecord(call, started=self._now(), spoke=True, agent=agent, group=group)])
 
     async def broke_off(self, call: str, session: Session) -> None:
         """Send on the record of a call of which nothing has been heard since its last turn. Raises StoreAway."""
