@@ -99,6 +99,7 @@ class Office:
         self.caller = caller
         self.queue = AgentQueue(redis, SEALS, caller.hotline.clock, deadline=PATIENT)
         self.legs = Legs(redis, SEALS, deadline=PATIENT)
+        self.records = RecordStream(redis, SEALS, deadline=PATIENT)
 
     async def waits(self, **card: object) -> None:
         waiter = Waiter(self.caller.sid, *HERE, self.caller.hotline.clock(), lang="yue", verified=True, asked="balance")
@@ -151,7 +152,7 @@ async def test_the_agent_hears_who_waits_presses_one_and_gets_the_caller_who_is_
     assert isinstance(said, Say)
     assert (said.text, said.lang) == (speak(LIBRARY.catalogs, "agent.warning", {}, "yue")[0].text, "yue-CN")
     assert await office.state() == "speaking"
-    (record,) = (await RecordStream(office.redis, SEALS, deadline=PATIENT).waiting()).values()
+    (record,) = (await office.records.waiting()).values()
     assert record is not None
     assert (record.call, record.agent, record.group, record.outcome) == (office.caller.sid, AGENT, "general", "agent")
     assert dial.action is not None
