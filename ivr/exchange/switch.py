@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from ivr.carrier.carrier import Carrier
@@ -24,7 +24,7 @@ class Switch(Carrier):
     Phones are plugged in and dial; the hotline rings them by number, through `ringing` or with ``<Dial>``.
     """
 
-    def __init__(self, base_url: str, *, pace: float = 1.0, **carrier: Any) -> None:
+    def __init__(self, base_url: str | Sequence[str], *, pace: float = 1.0, **carrier: Any) -> None:
         super().__init__(base_url, pace=pace, strict=False, **carrier)
         self.ringing: Ringing[PlacedLeg] = Ringing(self._placed)
         self.phones: dict[str, Phone] = {}

@@ -22,11 +22,12 @@ from ivr.web.guard import Guard
 from ivr.web.lockout import Lockout
 from ivr.web.login import LogIn
 from ivr.web.parts import PATIENCE_S, Parts
+from ivr.web.phone import PhonePage
 from ivr.web.sessions import Sessions
 from ivr.web.statics import Statics
 from ivr.web.writing import Pages, Place
 
-PLACES: Final = (Place("/console", "坐席台", "agent"), Place("/flows", "流程图"))
+PLACES: Final = (Place("/phone", "电话"), Place("/console", "坐席台", "agent"), Place("/flows", "流程图"))
 """Where people can go, in this order."""
 
 _SENTENCES: Final = {
@@ -52,11 +53,14 @@ class Site:
         self._redis = parts.redis
         self._database = DatabaseLine(parts.settings.database_url)
         statics = Statics()
-        self._pages = pages = Pages(statics, PLACES)
+        has_phones = bool(parts.settings.exchange_url)
+        places = [place for place in PLACES if has_phones or place.path != "/phone"]
+        self._pages = pages = Pages(statics, places)
         sessions = Sessions(parts.redis, parts.seals, parts.now, deadline=PATIENCE_S)
         guard = Guard(sessions, self._database, time.monotonic, secure=parts.settings.encrypted)
         lockout = Lockout(parts.redis, parts.seals, deadline=PATIENCE_S)
         samples = not parts.settings.production
+        self._phone = PhonePage(pages, parts)
         self._log_in = LogIn(guard, lockout, pages, parts.seals, parts.trail, samples=samples)
         board = Board(parts.redis, parts.now, deadline=PATIENCE_S)
         self._map = FlowMap(parts, guard, Door(parts.settings), pages, board)
@@ -67,6 +71,7 @@ class Site:
                 *self._log_in.routes(),
                 *Console(guard, pages).routes(),
                 *self._map.routes(),
+                *self._phone.routes(),
             ],
             exception_handlers={
                 HTTPException: self._refused,
@@ -84,6 +89,7 @@ class Site:
         """Let go of everything."""
         self._log_in.stop()
         await self._map.stop()
+        await self._phone.stop()
         await self._database.stop()
         await self._redis.aclose()
 

@@ -1,0 +1,181 @@
+"""The telephone in the browser: whole calls by keyboard and by clicks, and an agent's telephone beside it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browsers import DESKTOP, PATIENCE_MS, PHONE, accessible, fits, visiting
+from copied_library import Copied
+from hotline_under_test import AT_HOME, AUTH_TOKEN, OPERATOR_TOKEN, UnderTest, serving
+from playwright.async_api import Browser, Page, expect
+from redis.asyncio import Redis
+from served import Served
+
+from ivr.exchange.service import create_exchange
+from ivr.exchange.switch import Switch
+from ivr.settings import DEMO_ACCOUNT_SID
+
+NUMBER, PASSWORD = "11010519491231002X", "846275"
+BALANCE = {"balance": "20180.05", "as_of": "2026-11-20", "status": "normal"}
+AGENT, RINGS_AT_ONCE = "+12025550136", "12393"
+"""A number of an agent, and that of the hotline whose callers are connected with it without a queue."""
+PACE = 0.15
+"""Real seconds that a second of a call takes here."""
+
+
+@pytest.fixture(scope="module")
+def phones(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
+    """Serve the hotline of a demo, and an exchange beside it on which time is short."""
+    exchange = Served(None)
+    folder = tmp_path_factory.mktemp("data")
+    Copied(folder).edit("flows/hotlines.yaml", ("numbers: []", f'numbers: ["{AGENT}"]'))
+    with serving(
+        valkey_url,
+        folder,
+        workers=2,
+        public_url=AT_HOME,
+        exchange_url=exchange.url,
+        stand_ins="twilio_auth_token",
+        flows_dir=str(folder / "flows"),
+    ) as hotline:
+        switch = Switch(
+            hotline.urls,
+            public_url=hotline.public_url,
+            account_sid=DEMO_ACCOUNT_SID,
+            auth_token=AUTH_TOKEN,
+            pace=PACE,
+        )
+        exchange.app = create_exchange(switch)
+        with exchange:
+            yield hotline
+
+
+async def heard(page: Page, words: str) -> None:
+    """Wait until a sentence is heard."""
+    await expect(page.locator("#heard .heard", has_text=words).last).to_be_visible(timeout=PATIENCE_MS)
+
+
+def told_a_balance(phones: UnderTest) -> None:
+    """Let the account service tell one balance."""
+    phones.accounts.script({"verify": ["ok"], "balance": [BALANCE]})
+
+
+async def test_a_balance_call_by_keyboard_alone(browser: Browser, phones: UnderTest, redis: Redis) -> None:
+    told_a_balance(phones)
+    async with visiting(browser, phones.urls[0]) as page:
+        await page.goto("/phone")
+        await page.keyboard.press("Enter")
+        await heard(page, "人工服务，请按零")
+        await page.keyboard.press("1")
+        await heard(page, "身份证号码或社会保障卡号")
+        await page.keyboard.type(NUMBER.replace("X", "*") + "#")
+        await heard(page, "请输入六位查询密码")
+        await page.keyboard.type(PASSWORD)
+        await heard(page, "余额为两万零一百八十元零五分")
+        await expect(page.locator("#heard .keys")).to_have_text(
+            ["按键1", f"按键{NUMBER.replace('X', '*')}#", f"按键{PASSWORD}"]
+        )
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#state")).to_have_text("已挂机")
+        await expect(page.locator("#heard .bad")).to_have_count(0)
+
+
+async def test_a_balance_call_by_clicks_on_a_small_screen(browser: Browser, phones: UnderTest, redis: Redis) -> None:
+    told_a_balance(phones)
+    async with visiting(browser, phones.urls[0], viewport=PHONE, has_touch=True) as page:
+
+        async def keyed(keys: str) -> None:
+            for key in keys:
+                await page.locator(f'[data-key="{key}"]').click()
+
+        await page.goto("/phone")
+        await page.get_by_role("button", name="拨号").click()
+        await heard(page, "For English, press eight")
+        await keyed("8")
+        await heard(page, "For your account balance, press one")
+        await keyed("1")
+        await heard(page, "Please key in your ID card number")
+        await keyed(NUMBER.replace("X", "*") + "#")
+        await heard(page, "password")
+        await keyed(PASSWORD)
+        await heard(page, "twenty thousand one hundred eighty yuan")
+        await accessible(page)
+        await fits(page)
+        await page.get_by_role("button", name="挂机").click()
+        await expect(page.locator("#heard .note").last).to_have_text("您已挂机。")
+
+
+async def test_an_agent_s_telephone_rings_and_both_talk(browser: Browser, phones: UnderTest, redis: Redis) -> None:
+    async with visiting(browser, phones.urls[0]) as caller, visiting(browser, phones.urls[1]) as agent:
+        await agent.goto("/phone")
+        await agent.get_by_label("当坐席的电话").check()
+        await agent.get_by_label("坐席号码").select_option(AGENT)
+        await agent.get_by_role("button", name="接上电话").click()
+        await expect(agent.locator("#state")).to_have_text("等电话打进来")
+        await caller.goto("/phone")
+        await caller.get_by_label("拨打").select_option(RINGS_AT_ONCE)
+        await caller.keyboard.press("Enter")
+        await heard(caller, "人工服务，请按零")
+        await caller.keyboard.press("0")
+        await agent.get_by_role("button", name="接听").click()
+        await expect(caller.locator("#state")).to_have_text("已接通")
+        await caller.keyboard.type("我的卡丢了")
+        await caller.keyboard.press("Enter")
+        await expect(agent.locator("#heard .theirs")).to_have_text("对方我的卡丢了")
+        await accessible(agent)
+        await agent.keyboard.press("Escape")
+        await expect(agent.locator("#state")).to_have_text("等电话打进来")
+        await heard(caller, "请为这次服务评价")
+
+
+async def test_silence_and_a_duplicate_webhook_are_buttons(browser: Browser, phones: UnderTest) -> None:
+    async with visiting(browser, phones.urls[0]) as page:
+        await page.goto("/phone")
+        silence, duplicate = page.get_by_role("button", name="静默"), page.get_by_role("button", name="重发")
+        await expect(silence).to_be_disabled()
+        await page.get_by_role("button", name="拨号").click()
+        await heard(page, "社保热线")
+        await duplicate.click()
+        await expect(page.locator("#heard .note").last).to_have_text("上一个请求又发了一次，回答一模一样。")
+        await silence.click()
+        await heard(page, "没有收到您的按键")
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_it_is_fit_for_everybody(
+    browser: Browser, phones: UnderTest, screen: dict[str, int], colours: str
+) -> None:
+    async with visiting(browser, phones.urls[0], viewport=screen, color_scheme=colours) as page:
+        await page.goto("/phone")
+        await accessible(page)
+        await page.get_by_label("Language").select_option("en")
+        await expect(page.get_by_role("heading", name="Telephone")).to_be_visible()
+        await page.get_by_role("button", name="Large type").click()
+        await accessible(page)
+        await fits(page)
+        # Both are kept for the next visit.
+        await page.reload()
+        await expect(page.get_by_role("button", name="Large type")).to_have_attribute("aria-pressed", "true")
+        await expect(page.get_by_role("button", name="Call")).to_be_visible()
+
+
+async def test_who_may_not_operate_a_real_hotline_has_no_telephone(
+    browser: Browser, valkey_url: str, tmp_path: Path
+) -> None:
+    with serving(valkey_url, tmp_path, public_url=AT_HOME, exchange_url="http://127.0.0.1:9") as hotline:
+        async with visiting(browser, hotline.urls[0]) as page:
+            for path in ("/phone", "/phone/line/x/events"):
+                answer = await page.request.get(path)
+                assert answer.status == 401
+            assert (await page.request.post("/phone/line", data={})).status == 401
+        opened = {"username": "operator", "password": OPERATOR_TOKEN}
+        async with visiting(browser, hotline.urls[0], http_credentials=opened) as page:
+            assert (await page.goto("/phone")).ok  # type: ignore[union-attr]
+
+
+async def test_without_an_exchange_there_is_no_telephone(browser: Browser, hotline: UnderTest) -> None:
+    async with visiting(browser, hotline.urls[0]) as page:
+        assert (await page.request.get("/phone")).status == 404
+        await page.goto("/")
+        await expect(page.get_by_role("link", name="电话")).to_have_count(0)
