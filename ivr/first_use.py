@@ -23,8 +23,3 @@ class FirstUse(Generic[Thing]):
             self._making = asyncio.create_task(asyncio.to_thread(self._make))
         # Shielded: whoever gives up waiting takes it from nobody else.
         return await asyncio.shield(self._making)
-
-    def made(self) -> Thing | None:
-        """Give the thing where it is there already."""
-        done = self._making is not None and self._making.done() and self._making.exception() is None
-        return self._making.result() if self._making is not None and done else None

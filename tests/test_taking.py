@@ -23,7 +23,6 @@ from ivr.bookings import Bookings
 from ivr.counters import Counters
 from ivr.database.opening import open_engine
 from ivr.database.upgrading import upgrade
-from ivr.redis_line import connect
 from ivr.serve import sqlite_url
 
 HERE = ("demo", "general")
@@ -115,10 +114,9 @@ async def callbacks(tmp_path: Path) -> AsyncIterator[CallbackList]:
 
 
 @pytest_asyncio.fixture
-async def desk(valkey_url: str, callbacks: CallbackList) -> AsyncIterator[Desk]:
-    async with connect(valkey_url) as redis:
-        await emptied(redis)
-        yield Desk(redis, callbacks)
+async def desk(redis: Redis, callbacks: CallbackList) -> Desk:
+    await emptied(redis)
+    return Desk(redis, callbacks)
 
 
 async def test_whoever_is_next_is_taken_the_phone_rings_and_an_entry_tells_it(desk: Desk) -> None:
@@ -198,7 +196,6 @@ async def test_agents_are_rung_so_often_for_one_caller_and_no_more(desk: Desk) -
     for _ in range(RINGS_A_CALLER):
         assert await desk.taking.take_next(LI, *HERE) is not None
         await desk.taking.let_go(LI, *HERE, "CA1")
-        await desk.legs.finish(desk.switchboard.legs()[-1])
     with pytest.raises(NotTaken) as refused:
         await desk.taking.take_next(LI, *HERE)
     assert refused.value.why == "limit"
@@ -219,16 +216,28 @@ async def test_an_agent_who_lets_go_is_rung_no_more_and_the_next_one_gets_the_ca
     assert await desk.waiting() == ["CA1 ringing"]
 
 
-async def test_where_the_hotline_places_no_calls_nobody_is_taken(valkey_url: str, callbacks: CallbackList) -> None:
-    async with connect(valkey_url) as redis:
-        await emptied(redis)
-        desk = Desk(redis, callbacks, offered=False)
-        await desk.waits("CA1")
-        assert not desk.taking.offered
-        with pytest.raises(NotTaken) as refused:
-            await desk.taking.take_next(LI, *HERE)
-        assert refused.value.why == "not_offered"
-        assert await desk.waiting() == ["CA1 waiting"]
+async def test_a_leg_of_which_nothing_more_is_heard_keeps_nobody_from_being_rung_again(
+    desk: Desk, redis: Redis
+) -> None:
+    await desk.waits("CA1")
+    await desk.taking.take_next(LI, *HERE)
+    (key,) = [key async for key in redis.scan_iter("ivr:leg:*")]
+    assert LONGEST_RINGING_S * 1000 < await redis.pttl(key) < 45_000  # it is forgotten before the queue gives back
+    await redis.delete(key)
+    desk.clock.ahead_ms += 46_000
+    assert await desk.waiting() == ["CA1 waiting"]
+    assert await desk.taking.take_next(LI, *HERE) is not None
+    assert [leg.call for leg in desk.switchboard.legs()] == ["CA1", "CA1"]
+
+
+async def test_where_the_hotline_places_no_calls_nobody_is_taken(redis: Redis, callbacks: CallbackList) -> None:
+    desk = Desk(redis, callbacks, offered=False)
+    await desk.waits("CA1")
+    assert not desk.taking.offered
+    with pytest.raises(NotTaken) as refused:
+        await desk.taking.take_next(LI, *HERE)
+    assert refused.value.why == "not_offered"
+    assert await desk.waiting() == ["CA1 waiting"]
 
 
 # --- callbacks -------------------------------------------------------------------------------------------------------

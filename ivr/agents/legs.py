@@ -19,8 +19,8 @@ Stage = Literal["answered", "keyed", "dialled", "warning", "member", "status"]
 """Which of a leg's webhooks a URL is for: the first one, the key after the whisper, what became of the dial, the
 document for the caller who is fetched from the queue, and the callbacks of the member's leg and of its own."""
 
-RINGING_MS: Final = 45_000
-"""How long a leg is current that nobody has answered: as long as the queue lets a phone ring for a caller."""
+RINGING_MS: Final = 43_000
+"""How long a leg is current that nobody has answered: it is forgotten just before the queue takes its caller back."""
 TALKING_MS: Final = 4 * 3600_000
 
 _URL: Final = "leg 1"
@@ -101,10 +101,11 @@ class Legs:
         """End a leg; tell whether it was the current one, which it is to exactly one who ends it."""
         return bool(await self._do("finish", leg))
 
-    async def current(self, call: str, agent: str) -> str:
-        """Give the CallSid of the leg that goes on for a caller and this agent; empty where there is none."""
-        _, of, sid = await self._line.ask(self._script([_key(call)], ["current", ""]))
-        return sid.decode() if of.decode() == agent else ""
+    async def current(self, call: str, agent: str, *, drop: bool = False) -> str:
+        """Give the CallSid of the leg that goes on for a caller and this agent, which may `drop` it; empty for none."""
+        args = ["of", "", agent, "1" if drop else ""]
+        sid: bytes = await self._line.ask(self._script([_key(call)], args))
+        return sid.decode()
 
     async def _do(self, act: str, leg: Leg, *more: str | bytes | int) -> Any:
         return await self._line.ask(self._script([_key(leg.call)], [act, leg.id, *more]))

@@ -163,9 +163,9 @@ class Taking:
 
     async def let_go(self, agent: Agent, hotline: str, group: str, call: str) -> None:
         """Give back whom an agent's phone rings for, and let it ring no more; nothing where both speak already."""
-        gave_back = await self._queue.give_back(hotline, group, call, str(agent.id))
-        sid = await self._legs.current(call, str(agent.id))
-        if gave_back and sid:
+        if not await self._queue.give_back(hotline, group, call, str(agent.id)):
+            return
+        if sid := await self._legs.current(call, str(agent.id), drop=True):
             await self._hang_up(sid)
 
     # --- how a phone is rung ---

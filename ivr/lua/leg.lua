@@ -29,6 +29,11 @@ function acts.finish()
   return kept[1] == id and redis.call('DEL', KEYS[1]) or 0
 end
 
-function acts.current() return {kept[1] or '', kept[2] or '', kept[3] or ''} end
+-- Gives the CallSid of an agent's leg; with `drop` it is current no more.
+function acts.of(agent, drop)
+  if kept[2] ~= agent then return '' end
+  if drop == '1' then redis.call('DEL', KEYS[1]) end
+  return kept[3]
+end
 
 return acts[act](ARGV[3], ARGV[4], ARGV[5], ARGV[6])
