@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 
 from axe_playwright_python.async_playwright import Axe
 from chromium import CHROMIUM
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
-PHONE = {"width": 360, "height": 740}
-DESKTOP = {"width": 1280, "height": 800}
+PHONE = ViewportSize(width=360, height=740)
+DESKTOP = ViewportSize(width=1280, height=800)
 
 PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @asynccontextmanager
@@ -37,7 +38,7 @@ async def visiting(browser: Browser, url: str, **options: object) -> AsyncIterat
     finally:
         await context.close()
     refused = [one for one in complaints if "the server responded with a status of 4" not in one]
-    assert refused == [], "what a policy refuses or a script raises shows in the console"
+    assert refused == [], f"a policy refused something, or a script raised: {refused}"
 
 
 async def accessible(page: Page) -> None:

@@ -13,8 +13,8 @@ from ivr.database.opening import opened
 from ivr.database.upgrading import upgrade
 
 PASSWORD = "a-good-password-of-the-tests"
-GENERAL = GroupName("demo", "general")
-PHONE = "+12025550133"
+GENERAL = GroupName("queue", "general")
+PHONE = "+12025550135"
 
 hash_once = cache(hashed)
 """A hash takes 40 ms; that of one password may serve many tests."""
@@ -26,6 +26,7 @@ async def give_accounts(
     role: Role = "agent",
     groups: tuple[GroupName, ...] = (GENERAL,),
     sample: bool = False,
+    phone: str = PHONE,
 ) -> None:
     """Add accounts, all with `PASSWORD`, to a database whose tables are made where there are none."""
     await upgrade(database_url)
@@ -35,7 +36,7 @@ async def give_accounts(
                 name,
                 role=role,
                 groups=groups,
-                phone=PHONE,
+                phone=phone,
                 password=hash_once(PASSWORD),
                 now=wall_clock(),
                 sample=sample,

@@ -105,7 +105,7 @@ class LogIn:
     def _page(self, request: Request, told: str = "", *, to: str, name: str = "", status: int = 200) -> Response:
         entry = request.cookies.get(self._cookie) or token_urlsafe(24)  # of two pages that are open, both work
         token = self._token(entry)
-        answer = self._pages.page(request, "log_in.html", status=status, told=told, to=to, name=name, token=token)
+        answer = self._pages.page(request, "log_in.html", status=status, wrong=told, to=to, name=name, token=token)
         self._set(answer, self._cookie, entry)
         return answer
 

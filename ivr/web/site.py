@@ -16,7 +16,7 @@ from ivr.database.line import DatabaseAwayError, DatabaseLine
 from ivr.door import Door
 from ivr.live.board import Board
 from ivr.redis_line import StoreAway
-from ivr.web.console import Console
+from ivr.web.desk import Desk
 from ivr.web.flow_map import FlowMap
 from ivr.web.guard import Guard
 from ivr.web.lockout import Lockout
@@ -38,7 +38,7 @@ _SENTENCES: Final = {
     413: "填写的内容太长。",
 }
 _AWAY: Final[dict[type[Exception], str]] = {
-    StoreAway: "Redis 没有应答，现在看不到排队的人，也不能登录。请稍候再试。",
+    StoreAway: "Redis 没有应答，或者计数器还没有确认，现在做不了。请稍候再试，或通知运维人员。",
     DatabaseAwayError: "数据库没有应答，刚才的操作可能没有完成。请稍候再试。",
     AuditAwayError: "审计记录写不进去，所以不能显示来电人的资料。请通知运维人员。",
 }
@@ -64,14 +64,15 @@ class Site:
         self._log_in = LogIn(guard, lockout, pages, parts.seals, parts.trail, samples=samples)
         board = Board(parts.redis, parts.now, deadline=PATIENCE_S)
         self._map = FlowMap(parts, guard, Door(parts.settings), pages, board)
+        self._desk = Desk(parts, guard, pages)
         self._app = Starlette(
             routes=[
                 Route("/", self._start, methods=["GET"]),
                 Route("/static/{digest}/{name:path}", statics.answer, methods=["GET"]),
                 *self._log_in.routes(),
-                *Console(guard, pages).routes(),
                 *self._map.routes(),
                 *self._phone.routes(),
+                *self._desk.routes,
             ],
             exception_handlers={
                 HTTPException: self._refused,
@@ -90,6 +91,7 @@ class Site:
         self._log_in.stop()
         await self._map.stop()
         await self._phone.stop()
+        await self._desk.stop()
         await self._database.stop()
         await self._redis.aclose()
 

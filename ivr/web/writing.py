@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from ivr.agents.accounts import Account, Role
+from ivr.web import words
 from ivr.web.guard import Visit
 from ivr.web.statics import Statics
 
@@ -68,7 +69,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals |= {"static": statics.url, "roles": ROLE_NAMES}
+        self._templates.globals |= {"static": statics.url, "roles": ROLE_NAMES, "words": words}
 
     @property
     def paths(self) -> frozenset[str]:
@@ -91,6 +92,10 @@ class Pages:
     def part(self, template: str, **facts: Any) -> str:
         """Write a part of a page, for htmx or an event of a stream."""
         return self._templates.get_template(template).render(facts)
+
+    def fragment(self, template: str, **facts: Any) -> HTMLResponse:
+        """Answer with a part of a page, for htmx to put into the one that is there."""
+        return HTMLResponse(self.part(template, **facts), headers=HEADERS)
 
     def sentence(self, request: Request, title: str, sentence: str, *, status: int) -> HTMLResponse:
         """Write a page that is nothing but a sentence: what went wrong, and what still can be done.

@@ -3,14 +3,13 @@
 import pytest
 from browsers import DESKTOP, PHONE, accessible, fits, visiting
 from hotline_under_test import UnderTest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, ViewportSize
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize(("screen", "colours"), [(PHONE, "light"), (DESKTOP, "dark")], ids=["phone", "desktop"])
 @pytest.mark.parametrize(("path", "title"), [("/", "首页"), ("/log-in", "登录")])
 async def test_what_everybody_sees_is_fit_for_everybody(
-    browser: Browser, hotline: UnderTest, path: str, title: str, screen: dict[str, int], colours: str
+    browser: Browser, hotline: UnderTest, path: str, title: str, screen: ViewportSize, colours: str
 ) -> None:
     async with visiting(browser, hotline.urls[0], viewport=screen, color_scheme=colours) as page:
         await page.goto(path)

@@ -1,0 +1,64 @@
+"""The agents' desk, put together: the queue and its watch, what takes callers, the console and the list of tasks."""
+
+from collections.abc import Sequence
+
+from starlette.routing import Route
+
+from ivr.agents.accounts import Account
+from ivr.agents.queue import AgentQueue, Waiter
+from ivr.bookings import Bookings
+from ivr.web.cases import Cases
+from ivr.web.console import Console
+from ivr.web.guard import Guard
+from ivr.web.parts import PATIENCE_S, Parts
+from ivr.web.presence import Presence
+from ivr.web.taking import taking_of
+from ivr.web.to_do import ToDo
+from ivr.web.watch import Watch
+from ivr.web.writing import Pages
+
+
+class Desk:
+    """The pages of agents."""
+
+    def __init__(self, parts: Parts, guard: Guard, pages: Pages) -> None:
+        redis, seals = parts.redis, parts.seals
+        queue = AgentQueue(redis, seals, parts.now, deadline=PATIENCE_S)
+        presence = Presence(redis, parts.now, deadline=PATIENCE_S)
+        cases = Cases(redis, seals, deadline=PATIENCE_S)
+        taking = taking_of(parts, queue, guard.database)
+
+        async def give_back(agent: Account, waiter: Waiter) -> None:
+            await taking.let_go(agent, waiter.hotline, waiter.group, waiter.call)
+
+        self._watch = Watch(queue, presence, cases, parts.now, give_back)
+        console = Console(
+            guard,
+            pages,
+            queue=queue,
+            presence=presence,
+            cases=cases,
+            watch=self._watch,
+            taking=taking,
+            trail=parts.trail,
+            seals=seals,
+            library=lambda: parts.versions.current,
+            now=parts.now,
+            leaving=parts.leaving,
+        )
+        to_do = ToDo(
+            guard,
+            pages,
+            bookings=Bookings(redis, seals, deadline=PATIENCE_S),
+            cases=cases,
+            taking=taking,
+            trail=parts.trail,
+            seals=seals,
+            groups=lambda account: console.groups(account, queues=False),
+            now=parts.now,
+        )
+        self.routes: Sequence[Route] = (*console.routes(), *to_do.routes())
+
+    async def stop(self) -> None:
+        """Look at nothing any more."""
+        await self._watch.stop()

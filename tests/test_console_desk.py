@@ -1,0 +1,189 @@
+"""What the console shows and does, over HTTP: whose callers, what needs an audit entry, and what is away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import pytest_asyncio
+from calling_floor import Floor, calling_floor
+from desk import GENERAL, Desk, give_accounts
+
+from ivr.agents.accounts import GroupName
+from ivr.audit.trail import AuditAwayError, AuditTrail
+from ivr.web.console import BUSY, NOBODY, NOT_TAKEN, NOT_YOURS
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ELSEWHERE = GroupName("office_hours", "general")
+CALLER: dict[str, Any] = {"caller_tail": "8000", "keyed_tail": "2173", "verified": True}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Floor]:
+    async with calling_floor(valkey_url, tmp_path_factory.mktemp("data"), "lin", "wu", workers=1) as one:
+        await give_accounts(one.database_url, "zhao", groups=(ELSEWHERE,), phone="+12025550134")
+        yield one
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def floor(running: Floor) -> AsyncIterator[Floor]:
+    await running.emptied()
+    yield running
+
+
+@pytest.fixture
+def lin(floor: Floor) -> Iterator[Desk]:
+    yield from seated(floor, "lin")
+
+
+@pytest.fixture
+def zhao(floor: Floor) -> Iterator[Desk]:
+    yield from seated(floor, "zhao")
+
+
+@pytest.fixture
+def chen(floor: Floor) -> Iterator[Desk]:
+    yield from seated(floor, "chen")
+
+
+async def acts(desk: Desk, path: str, **fields: str) -> httpx2.Response:
+    """Send a form, away from the event loop, on which the carrier's API answers."""
+    return await asyncio.to_thread(desk.act, path, **fields)
+
+
+def seated(floor: Floor, name: str) -> Iterator[Desk]:
+    desk = Desk(floor.urls[0])
+    assert desk.sign_in(name).status_code == 303
+    yield desk
+    desk.close()
+
+
+async def test_nobody_sees_or_takes_callers_of_a_group_that_is_not_theirs(floor: Floor, zhao: Desk, lin: Desk) -> None:
+    caller = await floor.calls(**CALLER)
+    booking = await floor.books("13800138000", code="4711", asked="balance")
+    await floor.unhappy("CA" + "5" * 32, path=("balance",), text="很着急")
+    for path in ("/console", "/console/to-do"):
+        page = zhao.get(path).text
+        assert "8000" not in page
+        assert "很着急" not in page
+    answer = await acts(zhao, "/console/take", group=str(GENERAL), call=caller.call)
+    assert (answer.status_code, NOT_YOURS in answer.text) == (409, True)
+    assert "您的组没有排队" in zhao.get("/console").text
+    assert (await acts(zhao, "/console/callbacks/show", callback="1")).status_code == 409
+    assert (await acts(zhao, "/console/surveys/looked-into", call="CA" + "5" * 32)).status_code == 409
+    assert floor.audited("card") == floor.audited("callback") == []
+    assert [one.state for one in await floor.queue.waiting(*GENERAL)] == ["waiting"]
+    assert booking.number[-4:] in lin.get("/console/to-do").text
+
+
+async def test_without_an_audit_entry_there_is_no_card_and_the_caller_waits_on(
+    floor: Floor, lin: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await floor.calls(**CALLER)
+    await floor.books("13800138000", code="4711", asked="balance")
+
+    async def refuses(*_: object, **__: object) -> None:
+        raise AuditAwayError("The disk is full.")
+
+    monkeypatch.setattr(AuditTrail, "enter", refuses)
+    answer = await acts(lin, "/console/take", group=str(GENERAL))
+    assert (answer.status_code, NOT_TAKEN["audit"] in answer.text) == (409, True)
+    assert "2173" not in answer.text
+    assert [one.state for one in await floor.queue.waiting(*GENERAL)] == ["waiting"]
+    shown = await acts(lin, "/console/callbacks/show", callback=str(await floor.first_callback()))
+    assert shown.status_code == 503
+    assert "4711" not in shown.text
+    assert floor.phone.legs == []
+
+    monkeypatch.undo()
+    assert (await acts(lin, "/console/take", group=str(GENERAL))).status_code == 303
+    monkeypatch.setattr(AuditTrail, "enter", refuses)
+    reopened = lin.get("/console")
+    assert (reopened.status_code, "2173" in reopened.text) == (503, False)
+
+
+async def test_who_is_at_a_case_takes_no_other_one_and_notes_it_once(floor: Floor, lin: Desk) -> None:
+    assert NOBODY in (await acts(lin, "/console/take", group=str(GENERAL))).text
+    first, second = await floor.calls(ago_s=90, **CALLER), await floor.calls(ago_s=30)
+    assert (await acts(lin, "/console/take", group=str(GENERAL))).headers["location"] == "/console"
+    assert BUSY in (await acts(lin, "/console/take", group=str(GENERAL), call=second.call)).text
+    page = lin.get("/console").text
+    name = page.split('name="case" value="', 1)[1].split('"', 1)[0]
+    assert "通话还没有结束" in (await acts(lin, "/console/note", case=name, outcome="solved", text="")).text
+    await floor.queue.bridged(*GENERAL, first.call)
+    lin.get("/console")
+    await floor.queue.leave(*GENERAL, first.call)
+    for outcome, text in (("", ""), ("great", ""), ("solved", "字" * 2001)):
+        assert "请选择结果" in (await acts(lin, "/console/note", case=name, outcome=outcome, text=text)).text
+    assert "已经写过了" in (await acts(lin, "/console/note", case="other", outcome="solved", text="")).text
+    assert (await acts(lin, "/console/note", case=name, outcome="solved", text="<b>好</b>")).status_code == 303
+    assert "已经写过了" in (await acts(lin, "/console/note", case=name, outcome="solved", text="")).text
+    (note,) = await floor.notes(first.call)
+    assert note.text == "<b>好</b>"
+
+
+async def test_what_people_wrote_is_text_on_the_page(floor: Floor, lin: Desk) -> None:
+    await floor.unhappy("CA" + "6" * 32, path=("balance",), text="<script>alert(1)</script>")
+    page = lin.get("/console/to-do").text
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page
+
+
+async def test_a_note_is_sealed_in_the_database(floor: Floor, tmp_path: Path) -> None:
+    await floor.unhappy("CA" + "7" * 32, path=("balance",), text="secret-words-of-a-note")
+    files = Path(floor.database_url.removeprefix("sqlite+aiosqlite:///"))
+    data = b"".join(path.read_bytes() for path in files.parent.glob(f"{files.name}*"))
+    assert b"secret-words" not in data
+
+
+async def test_a_phone_that_is_no_number_of_the_group_is_not_rung(
+    floor: Floor, lin: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await give_accounts(floor.database_url, "sun", phone="+8613900139000")
+    await floor.calls(**CALLER)
+    (desk,) = [Desk(floor.urls[0])]
+    desk.sign_in("sun")
+    assert NOT_TAKEN["phone"] in (await acts(desk, "/console/take", group=str(GENERAL))).text
+    desk.close()
+    assert floor.phone.legs == []
+    assert [one.state for one in await floor.queue.waiting(*GENERAL)] == ["waiting"]
+
+
+async def test_a_supervisor_sees_the_same_desk(floor: Floor, chen: Desk) -> None:
+    await floor.calls(**CALLER)
+    page = chen.get("/console").text
+    assert "1人在等" in page
+    assert "chen（班长）" in page
+
+
+async def test_the_stream_tells_what_changes_and_never_the_card(floor: Floor, lin: Desk) -> None:
+    await floor.calls(**CALLER)
+    await acts(lin, "/console/take", group=str(GENERAL))
+    told: list[str] = []
+    with lin.client.stream("GET", "/console/live", headers={"Accept": "text/event-stream"}) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        for line in answer.iter_lines():
+            told.append(line)
+            if line == "event: case":
+                break
+    names = {line.removeprefix("event: ") for line in told if line.startswith("event: ")}
+    assert names == {"presence", "queue", "status", "phase", "case"}
+    assert "2173" not in "".join(told)
+
+
+async def test_the_database_away_is_a_sentence_and_the_queue_goes_on(
+    floor: Floor, lin: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await floor.calls(**CALLER)
+
+    def away(*_: object) -> None:
+        raise OSError("no disk")
+
+    monkeypatch.setattr("ivr.web.to_do.CallbackList", away)
+    answer = lin.get("/console/to-do", **{"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["hx-retarget"]) == (503, "#told")
+    assert "数据库没有应答" in answer.text
+    assert "1人在等" in lin.get("/console").text
