@@ -55,10 +55,11 @@ def about_a_callback(
     """Tell an agent whom to call back, the four digits that have to be said first, and which key goes on."""
     about = (CALL_BACK, *_about(verified=verified, asked=asked, speaks=speaks))
     first = speak(catalogs, CODE, {}, lang)[0]
-    told = first._replace(text=f"{first.text}{words(code, 'digits', lang)}{_FULL_STOP[lang]}")
+    told = first._replace(text=f"{first.text}{_BETWEEN[lang]}{words(code, 'digits', lang)}{_FULL_STOP[lang]}")
     return (_joined(catalogs, lang, about), told, *speak(catalogs, REACH, {}, lang))
 
 
+_BETWEEN: Final = {"zh": "", "yue": "", "en": " "}
 _FULL_STOP: Final = {"zh": "。", "yue": "。", "en": "."}
 
 
@@ -69,4 +70,4 @@ def _about(*, verified: bool, asked: str, speaks: str) -> Iterable[str]:
 def _joined(catalogs: Mapping[str, Catalog], lang: str, prompts: Iterable[str]) -> Utterance:
     """Say several prompts without a break between them."""
     said = [one for prompt in prompts for one in speak(catalogs, prompt, {}, lang, offered=(lang,))]
-    return said[0]._replace(text="".join(one.text for one in said))
+    return said[0]._replace(text=_BETWEEN[lang].join(one.text for one in said))

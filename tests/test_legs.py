@@ -4,21 +4,30 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from secrets import token_hex
 
+import httpx2
 import pytest
 import pytest_asyncio
-from hotline_under_test import OUTBOUND_NUMBER, UnderTest, serving
+from hotline_under_test import AUTH_TOKEN, OUTBOUND_NUMBER, UnderTest, serving
 from msgspec.structs import replace
 from redis.asyncio import Redis
+from starlette.applications import Starlette
 from tampering import LIBRARY, PATIENT, SEALS, Caller, calling, emptied, everything, kept_of, token_at, words
 
+from ivr.agents.leg_calls import LegCalls
 from ivr.agents.legs import Leg, Legs, Stage, new_id
+from ivr.agents.outcomes import Outcomes
 from ivr.agents.queue import AgentQueue, Waiter
+from ivr.agents.ring_limits import RingLimits
 from ivr.call_records.stream import RecordStream
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.say import Say
 from ivr.carrier.verbs import Dial, Gather, Hangup, Queue, Verb
 from ivr.carrier.vocabulary import Context
 from ivr.carrier.webhook import read_answer
+from ivr.channels.twilio.legs import leg_routes
+from ivr.channels.twilio.routes import Gate
+from ivr.counters import Counters
+from ivr.metrics import Metrics
 from ivr.prompts import speak
 from ivr.redis_line import connect
 from ivr.settings import DEMO_ACCOUNT_SID
@@ -320,3 +329,32 @@ async def test_every_key_of_a_leg_ends_by_itself(office: Office, redis: Redis) -
     keys = [key async for key in redis.scan_iter("ivr:leg:*")]
     assert len(keys) == 1
     assert 0 < await redis.pttl(keys[0]) <= 4 * 3600_000
+
+
+async def test_without_redis_every_leg_ends_and_nothing_is_worse_than_that() -> None:
+    redis, metrics = connect("unix:///nowhere/at/all.sock"), Metrics(0)
+    legs = Legs(redis, SEALS)
+    calls = LegCalls(
+        legs,
+        AgentQueue(redis, SEALS, lambda: 0),
+        Outcomes(redis),
+        RingLimits(Counters(redis, SEALS)),
+        library=lambda: LIBRARY,
+        now=lambda: 0,
+        speaks=_nobody_notes,
+    )
+    public = "http://hotline.test"
+    gate = Gate(public_url=public, account_sid=DEMO_ACCOUNT_SID, auth_tokens=(AUTH_TOKEN,))
+    app = Starlette(routes=leg_routes(calls, gate, metrics, caller_id=OUTBOUND_NUMBER))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as client:
+        carrier = Carrier(public, account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN, client=client)
+        phone = Phone(carrier, legs, Leg(new_id(), "CA" + "1" * 32, *HERE, AGENT))
+        documents: tuple[Stage, ...] = ("answered", "keyed", "dialled", "warning")
+        for stage in documents:
+            sid = phone.leg.call if stage == "warning" else phone.sid
+            assert over(await phone.post(phone.at(stage), Digits="1", CallSid=sid))
+        assert await phone.ended("completed") == 204
+        assert await phone.ended("completed", stage="member") == 204
+
+
+async def _nobody_notes(_call: str, _agent: str, _group: str) -> None: ...
