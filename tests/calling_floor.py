@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -13,11 +13,13 @@ from desk import GENERAL, PHONE, give_accounts
 from hotline_under_test import AT_HOME, AUTH_TOKEN, UnderTest, serving
 from redis.asyncio import Redis
 from served import served_here
+from starlette.applications import Starlette
 from tampering import PATIENT, SEALS, emptied
 
 from ivr.agents.accounts import Accounts
 from ivr.agents.callback_list import CallbackList
 from ivr.agents.handing_over import HandingOver
+from ivr.agents.message_list import MessageList
 from ivr.agents.note_list import Note, NoteList
 from ivr.agents.queue import AgentQueue, Waiter
 from ivr.agents.survey_list import SurveyList
@@ -27,9 +29,11 @@ from ivr.carrier.carrier import Carrier
 from ivr.carrier.line import Call
 from ivr.carrier.phones import Phones, RingEnds
 from ivr.carrier.placed import PlacedCall
+from ivr.carrier.recordings import recording_routes
 from ivr.carrier.rest import CallsApi
 from ivr.database.opening import opened
-from ivr.database.tables import CALLBACKS, NOTES, SURVEYS
+from ivr.database.tables import CALLBACKS, MESSAGES, NOTES, SURVEYS
+from ivr.messages import Message
 from ivr.redis_line import connect
 from ivr.serve import sqlite_url
 from ivr.settings import DEMO_ACCOUNT_SID
@@ -74,6 +78,7 @@ class Floor:
     database_url: str
     phone: Ringing
     audit: Path
+    recordings: dict[str, float] = field(default_factory=dict)
     began: int = 0
 
     @property
@@ -113,6 +118,16 @@ class Floor:
         async with opened(self.database_url) as engine:
             await CallbackList(engine, SEALS).take_over({Bookings(self.redis, SEALS).names(number)[0]: booking})
         return booking
+
+    async def leaves_a_message(self, seconds: int = 3, *, hotline: str = GENERAL.hotline) -> Message:
+        """Let a message be there that the database has already, and its recording at the carrier."""
+        recording = f"RE{token_hex(16)}"
+        self.recordings[recording] = seconds
+        call, number = f"CA{token_hex(16)}", "+8613800138000"
+        message = Message(recording, seconds, call, hotline, number, "yue", "years", verified=True, at=wall_clock())
+        async with opened(self.database_url) as engine:
+            await MessageList(engine, SEALS).take_over({recording: message})
+        return message
 
     async def first_callback(self) -> int:
         """Give the number in the list of the callback that was booked first."""
@@ -162,7 +177,7 @@ class Floor:
         self.phone.changed.clear()
         self.phone.answered.clear()
         async with opened(self.database_url) as engine, engine.begin() as connection:
-            for table in (CALLBACKS, NOTES, SURVEYS):
+            for table in (CALLBACKS, MESSAGES, NOTES, SURVEYS):
                 await connection.execute(table.delete())
         self.began = wall_clock()
 
@@ -177,11 +192,15 @@ async def calling_floor(valkey_url: str, folder: Path, *agents: str, workers: in
     numbers = frozenset({OURS})
     api = CallsApi(Phones(nobody_yet), account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN, numbers=numbers)
     settings: dict[str, Any] = {"database_url": database_url, "public_url": AT_HOME, "outbound_number": OURS}
-    async with nobody_yet, served_here(api.app) as api_url, connect(valkey_url) as redis:
+    recordings: dict[str, float] = {}
+    kept = recording_routes(recordings, account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN)
+    app = Starlette(routes=[*api.app.routes, *kept])
+    async with nobody_yet, served_here(app) as api_url, connect(valkey_url) as redis:
         with serving(valkey_url, folder, workers=workers, twilio_api_url=api_url, **settings) as hotline:
             async with hotline.carrier() as carrier:
+                carrier.recordings = recordings
                 api.switch = phones = Phones(carrier)
                 phones.plug_in(PHONE, phone := Ringing())
                 queue = AgentQueue(redis, SEALS, wall_clock, deadline=PATIENT)
-                yield Floor(hotline, phones, queue, redis, database_url, phone, folder / "audit")
+                yield Floor(hotline, phones, queue, redis, database_url, phone, folder / "audit", recordings)
                 await phones.aclose()

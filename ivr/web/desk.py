@@ -4,16 +4,18 @@ from collections.abc import Sequence
 
 from starlette.routing import Route
 
-from ivr.agents.accounts import Account
+from ivr.agents.accounts import Account, GroupName
 from ivr.agents.queue import AgentQueue, Waiter
 from ivr.bookings import Bookings
+from ivr.channels.twilio.recordings import Recordings
 from ivr.web.cases import Cases
 from ivr.web.console import Console
 from ivr.web.guard import Guard
+from ivr.web.messages import SpokenMessages
 from ivr.web.parts import PATIENCE_S, Parts
 from ivr.web.presence import Presence
 from ivr.web.taking import taking_of
-from ivr.web.to_do import ToDo
+from ivr.web.to_do import ToDo, hotlines_of
 from ivr.web.watch import Watch
 from ivr.web.writing import Pages
 
@@ -46,15 +48,32 @@ class Desk:
             now=parts.now,
             leaving=parts.leaving,
         )
+
+        def groups(account: Account) -> tuple[GroupName, ...]:
+            return console.groups(account, queues=False)
+
+        messages = SpokenMessages(
+            guard,
+            recordings=Recordings(
+                parts.settings.carrier_api,
+                account_sid=parts.settings.twilio_account_sid,
+                auth_token=parts.settings.auth_tokens[0],
+            ),
+            trail=parts.trail,
+            seals=seals,
+            hotlines=lambda account: hotlines_of(account, groups),
+            now=parts.now,
+        )
         to_do = ToDo(
             guard,
             pages,
             bookings=Bookings(redis, seals, deadline=PATIENCE_S),
             cases=cases,
             taking=taking,
+            messages=messages,
             trail=parts.trail,
             seals=seals,
-            groups=lambda account: console.groups(account, queues=False),
+            groups=groups,
             now=parts.now,
         )
         self.routes: Sequence[Route] = (*console.routes(), *to_do.routes())

@@ -1,4 +1,4 @@
-"""What is to be done besides the queue: callbacks, and callers who were not satisfied."""
+"""What is to be done besides the queue: callbacks, spoken messages, and callers who were not satisfied."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -21,6 +21,7 @@ from ivr.web import words
 from ivr.web.cases import Case, Cases
 from ivr.web.console import BUSY, NOT_TAKEN
 from ivr.web.guard import Guard, Visit
+from ivr.web.messages import SpokenMessages
 from ivr.web.writing import Pages
 
 CALLBACK: Final = "callback"
@@ -54,6 +55,7 @@ class ToDo:
         bookings: Bookings,
         cases: Cases,
         taking: Taking,
+        messages: SpokenMessages,
         trail: AuditTrail,
         seals: Seals,
         groups: Callable[[Account], tuple[GroupName, ...]],
@@ -64,6 +66,7 @@ class ToDo:
         self._bookings = bookings
         self._cases = cases
         self._taking = taking
+        self._messages = messages
         self._trail = trail
         self._seals = seals
         self._groups = groups
@@ -76,6 +79,8 @@ class ToDo:
             self._guard.act("/console/callbacks/take", self._take),
             self._guard.act("/console/callbacks/show", self._show_number),
             self._guard.act("/console/callbacks/note", self._note),
+            self._guard.act("/console/messages/done", self._heard),
+            *self._messages.routes(),
             self._guard.act("/console/surveys/looked-into", self._looked_into),
         )
 
@@ -129,8 +134,12 @@ class ToDo:
             await self._bookings.closed(noted.name)
         return await self._list(visit)
 
+    async def _heard(self, visit: Visit) -> Response:
+        done = await self._messages.done(visit.account, visit.form.get("message", ""))
+        return await self._list(visit, "" if done else DONE)
+
     async def _looked_into(self, visit: Visit) -> Response:
-        call, hotlines = visit.form.get("call", ""), self._hotlines(visit.account)
+        call, hotlines = visit.form.get("call", ""), hotlines_of(visit.account, self._groups)
         name, now = visit.account.name, self._now()
         heard = await self._guard.database.ask(
             lambda engine: NoteList(engine, self._seals).looked_into(call, hotlines, name, now)
@@ -138,13 +147,14 @@ class ToDo:
         return await self._list(visit, "" if heard else DONE)
 
     async def _list(self, visit: Visit, told: str = "", *, number: ToCall | None = None) -> Response:
-        hotlines = self._hotlines(visit.account)
+        hotlines = hotlines_of(visit.account, self._groups)
         facts: dict[str, Any] = {
             "token": visit.form_token,
             "sentence": told,
             "number": number,
             "offered": self._taking.offered,
             "callbacks": [self._to_call(one) for one in await self._callbacks(hotlines)],
+            "messages": await self._messages.open(visit.account),
             "unhappy": await self._unhappy(hotlines),
             "attempts": ATTEMPTS,
             "china_time": china_time,
@@ -169,7 +179,7 @@ class ToDo:
         asked = visit.form.get("callback", "")
         if not (asked.isascii() and asked.isdigit() and len(asked) < 10):
             raise HTTPException(400)
-        found = await self._callbacks(self._hotlines(visit.account))
+        found = await self._callbacks(hotlines_of(visit.account, self._groups))
         return next((one for one in found if one.id == int(asked)), None)
 
     def _to_call(self, callback: Callback) -> ToCall:
@@ -179,8 +189,10 @@ class ToDo:
             raise ValueError("A callback that cannot be read is not listed.")
         return ToCall(callback.id, callback.booking, told, due, callback.attempts)
 
-    def _hotlines(self, account: Account) -> frozenset[str]:
-        return frozenset(group.hotline for group in self._groups(account))
+
+def hotlines_of(account: Account, groups: Callable[[Account], tuple[GroupName, ...]]) -> frozenset[str]:
+    """Give the hotlines whose callers an agent may hear of."""
+    return frozenset(group.hotline for group in groups(account))
 
 
 def _waiter(booking: Booking, group: GroupName) -> Waiter:

@@ -272,3 +272,20 @@ async def test_single_keys_work_for_those_who_want_them_and_not_while_they_type(
     await expect(page.locator("#card")).to_be_visible()
     await page.get_by_label("备注").press_sequentially("n")
     await expect(page.get_by_label("备注")).to_have_value("n")
+
+
+async def test_a_message_is_listed_heard_and_seen_to(floor: Floor, sits: Sits) -> None:
+    message = await floor.leaves_a_message()
+    page = await sits("lin")
+    await page.goto("/console/to-do")
+    await expect(page.get_by_role("heading", name="留言 1个")).to_be_visible()
+    await accessible(page)
+    seconds = await page.locator("audio").evaluate(
+        "audio => new Promise(heard => { audio.oncanplay = () => heard(audio.duration); audio.preload = 'auto' })"
+    )
+    assert round(seconds) == 3
+    assert floor.audited("message")[:1] == [message.call]
+    await page.get_by_role("button", name="已处理").press("Enter")
+    await expect(page.locator("main")).to_contain_text("没有留言")
+    await page.set_viewport_size(PHONE)
+    await fits(page)
