@@ -14,9 +14,19 @@ from ivr.call_records.record import CallRecord, merged
 from ivr.database.tables import CALL_RECORDS, SURVEYS
 
 DAY_MS: Final = 24 * 3600_000
-AT_ONCE: Final = 100
+AT_ONCE: Final = 500
 
 _ONE_AT_A_TIME: Final = 3
+_PASSAGES: Final = msgspec.msgpack.Decoder(tuple[Passage, ...])
+
+# What follows from the others is there for those who ask the database in SQL.
+_TOLD: Final = [
+    CALL_RECORDS.c[name]
+    for name in (
+        *("call", "at", "caller", "hotline", "version", "started", "ended", "ending"),
+        *("path", "spoke", "agent", "agent_group"),
+    )
+]
 
 
 class Archived(NamedTuple):
@@ -84,7 +94,7 @@ class Archive:
 
 
 async def _write(connection: AsyncConnection, by_call: dict[str, list[CallRecord]]) -> None:
-    there = select(CALL_RECORDS).where(CALL_RECORDS.c.call.in_(by_call)).with_for_update()
+    there = select(*_TOLD).where(CALL_RECORDS.c.call.in_(by_call)).with_for_update()
     known = {row.call: _record(row) for row in await connection.execute(there)}
     new = [_row(merged(parts)) for call, parts in by_call.items() if call not in known]
     if new:
@@ -96,7 +106,7 @@ async def _write(connection: AsyncConnection, by_call: dict[str, list[CallRecord
 
 
 def _with_surveys() -> Select[Any]:
-    return select(CALL_RECORDS, SURVEYS.c.score).join_from(
+    return select(*_TOLD, SURVEYS.c.score).join_from(
         CALL_RECORDS, SURVEYS, CALL_RECORDS.c.call == SURVEYS.c.call, isouter=True
     )
 
@@ -114,7 +124,7 @@ def _record(row: Row[Any]) -> CallRecord:
         started=row.started,
         ended=row.ended,
         ending=row.ending,
-        passages=msgspec.msgpack.decode(zlib.decompress(row.path), type=tuple[Passage, ...]),
+        passages=_PASSAGES.decode(zlib.decompress(row.path)),
         spoke=row.spoke,
         agent=row.agent,
         group=row.agent_group,

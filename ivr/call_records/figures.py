@@ -5,8 +5,8 @@ the heat of a map of the flows, `drops` says where callers were lost and how, `t
 """
 
 import asyncio
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Coroutine
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any, Final, Literal, NamedTuple
@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ivr.call import Edge
-from ivr.call_records.archive import Archive
+from ivr.call_records.archive import Archive, Archived
 from ivr.call_records.path import Passage
 from ivr.call_records.record import CallRecord, Outcome, follows
 from ivr.call_records.ways import NOWHERE, Place
@@ -27,6 +27,7 @@ FRESH_S: Final = 30.0
 """For so long what was added up is given again: several people look at the same page."""
 
 _MOST_KEPT: Final = 50
+_IN_A_ROW: Final = 50
 
 
 @dataclass
@@ -37,12 +38,12 @@ class Group:
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     answered_after: Counter[int] = field(default_factory=Counter)
 
-    def add(self, record: CallRecord) -> None:
+    def add(self, outcome: Outcome, answered_after: int | None) -> None:
         """Add a call."""
         self.calls += 1
-        self.outcomes[record.outcome] += 1
-        if (after := record.answered_after) is not None:
-            self.answered_after[after] += 1
+        self.outcomes[outcome] += 1
+        if answered_after is not None:
+            self.answered_after[answered_after] += 1
 
     @property
     def containment(self) -> float | None:
@@ -76,8 +77,8 @@ class Tally:
 
     every: Group = field(default_factory=Group)
     unwhole: int = 0
-    ages: dict[str, Group] = field(default_factory=dict)
-    paces: dict[bool, Group] = field(default_factory=dict)
+    ages: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
+    paces: dict[bool, Group] = field(default_factory=lambda: defaultdict(Group))
     edges: Counter[Edge] = field(default_factory=Counter)
     visits: Counter[Place] = field(default_factory=Counter)
     drops: Counter[tuple[Place, Drop]] = field(default_factory=Counter)
@@ -86,9 +87,9 @@ class Tally:
 
     def add(self, record: CallRecord, survey: str = "") -> None:
         """Add a call, and what its caller thought of the human."""
-        self.every.add(record)
-        self.ages.setdefault(record.age, Group()).add(record)
-        self.paces.setdefault(record.slow, Group()).add(record)
+        outcome, after = record.outcome, record.answered_after
+        for group in (self.every, self.ages[record.age], self.paces[record.slow]):
+            group.add(outcome, after)
         self.unwhole += not record.whole
         if survey:
             self.scores[survey] += 1
@@ -103,7 +104,7 @@ class Tally:
                 if drop := _dropped(before, passage):
                     self.drops[before.here, drop] += 1
             before = passage
-        if before is not None and record.ending != "hotline" and record.outcome == "gave_up":
+        if before is not None and record.ending != "hotline" and outcome == "gave_up":
             self.drops[before.here, "hung_up"] += 1
 
     def worst(self, most: int = 10) -> list[Trouble]:
@@ -173,8 +174,8 @@ def percentile(counted: Counter[int], share: float) -> int | None:
 class Figures:
     """Adds up the records of a database. Methods raise what its driver raises; instants are ms since 1970.
 
-    Records are read a hundred at a time, and in between others have their turn. Whatever was asked for within the last
-    `FRESH_S` is not added up again, so pages ask for whole minutes.
+    Every few records others have their turn: a worker that adds up answers calls meanwhile. Whatever was asked for
+    within the last `FRESH_S` is not added up again, so pages ask for whole minutes.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -204,14 +205,19 @@ class Figures:
 
     async def _tally(self, first: int, last: int) -> Tally:
         tally = Tally()
-        async for some in self._archive.between(first, last):
-            for one in some:
-                tally.add(one.record, one.survey)
+        async for one in self._each(first, last):
+            tally.add(one.record, one.survey)
         return tally
 
     async def _timeline(self, first: int, last: int, every_ms: int) -> list[Bucket]:
         buckets = [Bucket(at) for at in range(first, last, every_ms)]
-        async for some in self._archive.between(first, last):
-            for record, _ in some:
-                buckets[(record.began - first) // every_ms].add(record)
+        async for record, _ in self._each(first, last):
+            buckets[(record.began - first) // every_ms].add(record)
         return buckets
+
+    async def _each(self, first: int, last: int) -> AsyncIterator[Archived]:
+        async for some in self._archive.between(first, last):
+            for place, one in enumerate(some):
+                if place % _IN_A_ROW == 0:
+                    await asyncio.sleep(0)
+                yield one
