@@ -122,6 +122,7 @@ class Stepping:
         has another session of it.
         """
         session = replace(session_from(position), last_at=self.desk.now())
+        session = replace(session, asked=_service(self.library_of(session), session))
         if kept is None:
             return session
         return replace(session, owes=kept.owes, codes=kept.codes, texted=kept.texted, dials=kept.dials, path=kept.path)
@@ -270,6 +271,15 @@ def _on(library: Library, session: Session) -> Session:
     languages = hotlines.hotlines[hotline].languages
     lang = session.lang if session.lang in languages else languages[0]
     return replace(session, version=library.version, hotline=hotline, lang=lang, stack=())
+
+
+def _service(library: Library, session: Session) -> str:
+    """Give the service that a call is in the middle of, as far as where it stands tells; a human is none."""
+    if len(session.stack) < 2:
+        return ""
+    (_, chosen), (flow, _), *_ = session.stack
+    known = library.flows.get(flow)
+    return "" if known is None or known.transfers else chosen
 
 
 def _asks_for_nothing(library: Library, session: Session) -> bool:

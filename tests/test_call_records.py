@@ -272,7 +272,7 @@ async def test_what_redis_lost_is_missing_in_the_record_and_the_record_says_so(
             await one.carrier.post("/twilio/status", one.form(CallStatus="completed"))
         record, nothing = await office.written(caller.sid, ended), await office.written(gone.sid)
     assert [one.turn for one in record.passages] == [2]
-    assert (record.whole, record.caller, record.passages[0].here) == (False, "0000", Place("policy_years", "after"))
+    assert (record.whole, record.outcome, record.caller) == (False, "self_service", "0000")
     assert (nothing.whole, nothing.outcome, nothing.passages) == (False, "gave_up", ())
 
 

@@ -42,6 +42,7 @@ class Heard:
     pauses: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    answered: bool = False
     late: int = 0
     unequal: int = 0
     retried: int = 0
@@ -144,6 +145,7 @@ class Caller:
     def _look_back(self) -> None:
         heard, call = self.heard, self.call
         heard.turns = [one.elapsed for one in call.turns]
+        heard.answered = any(one.body for one in call.turns)
         heard.retried = sum(bool(one.missed) for one in call.turns)
         heard.fallbacks = sum("/twilio/fallback" in one.url for one in call.turns)
         heard.quarantined = sum(said("trouble.sorry") in one.text for one in call.heard)

@@ -14,6 +14,7 @@ KINDS: Final = {
     "flow versions": re.compile(rb"ivr:flows:.*"),
     "records of calls on their way": re.compile(rb"ivr:\{records\}:.*|ivr:\{CA[0-9a-f]{32}\}:left"),
     "what is told to those who watch": re.compile(rb"ivr:\{live\}:.*"),
+    "callbacks, and how many are open": re.compile(rb"ivr:\{callbacks\}:.*"),
     "calls that broke off": re.compile(rb"ivr:dropped:.*"),
 }
 ENDLESS: Final = frozenset({"epochs of counters"})

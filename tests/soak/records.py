@@ -29,7 +29,8 @@ _EVER: Final = 1 << 53
 
 @dataclass
 class Recorded:
-    """How records and calls add up. `missing` and `strange` are CallSids; `unlike` are sentences."""
+    """How records and calls add up. `missing` are the calls without a record of which the hotline answered something,
+    `strange` the records without a call, `unlike` the records that tell something else than was heard: in sentences."""
 
     records: int
     broken_off: int
@@ -48,7 +49,7 @@ async def recorded(settings: Settings, heard: list[Heard], *, lossy: bool) -> Re
     await _all_on_their_way(settings)
     engine = open_engine(settings.database_url or sqlite_url(settings.data_dir / "calls.sqlite3"))
     try:
-        made = {call.sid for call in heard}
+        made = {call.sid for call in heard if call.answered}
         until = time.monotonic() + WITHIN_S
         found = await _read(engine)
         while made - found.keys() and time.monotonic() < until:
@@ -60,8 +61,12 @@ async def recorded(settings: Settings, heard: list[Heard], *, lossy: bool) -> Re
         records=len(found),
         broken_off=sum(one.ending == "unknown" for one in found.values()),
         incomplete=sum(not one.whole and one.ending != "unknown" for one in found.values()),
-        missing=sorted(made - found.keys()),
-        strange=sorted(found.keys() - made),
+        missing=[
+            f"{call.sid} ({call.kind}) was {call.outcome}."
+            for call in heard
+            if call.sid in made and call.sid not in found
+        ],
+        strange=sorted(found.keys() - {call.sid for call in heard}),
         unlike=[] if lossy else _unlike(heard, found),
     )
 
@@ -75,8 +80,6 @@ def _unlike(heard: list[Heard], found: dict[str, CallRecord]) -> list[str]:
             continue
         if call.outcome == "told" and (record.outcome != "self_service" or not record.verified):
             sentences.append(f"The caller of {call.sid} was told a sum, but the record says {record.outcome}.")
-        if not record.whole and record.ending != "unknown":
-            sentences.append(f"The record of {call.sid} misses a part of the call.")
     return sentences
 
 
