@@ -213,7 +213,10 @@ async def test_duplicates_and_races_leave_one_record_as_it_should_be(hotline: Un
         await asyncio.gather(*(caller.carrier.post("/twilio/status", end) for _ in range(4)))
         first = await office.written(caller.sid, ended)
         await caller.carrier.post("/twilio/status", end)
-        assert await office.written(caller.sid) == first
+        again = await office.written(caller.sid)
+    # Of several workers that were told the end at once, the first one counts, whenever it comes to say so.
+    assert msgspec.structs.replace(again, ended=first.ended) == first
+    assert again.ended <= first.ended
     assert [one.turn for one in first.passages] == [0, 1, 2]
     assert first.whole
     assert await office.calls() == [caller.sid]

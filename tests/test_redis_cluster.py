@@ -13,10 +13,15 @@ from redis.exceptions import ResponseError
 from redis_nodes import Node, Servers
 
 from ivr.call import Session
+from ivr.call_records.recorder import Recorder
+from ivr.call_records.sweep import Sweep
 from ivr.counters import EPOCHS, Counters, Refused, Reserved, Window
+from ivr.library import default_dirs, load
+from ivr.pages import Call
 from ivr.redis_line import Command, RedisLine, StoreAway, connect
 from ivr.seals import Seals
-from ivr.store import CallStore, Committed, Ended, Kept
+from ivr.store import CallStore, Committed, Ended, Kept, left_key
+from ivr.versions.live import LiveVersions
 
 SEALS = Seals([b"s" * 32])
 SESSION = Session(hotline="beijing", version="v", started=1)
@@ -49,6 +54,29 @@ async def test_a_call_goes_through_the_store_wherever_it_lies(redis: Redis, mast
     await store.end("CA0")
     assert isinstance(await store.load("CA0"), Ended)
     assert all(node.redis.dbsize() for node in masters)
+
+
+async def test_records_of_calls_are_swept_up_from_every_node_and_go_through_one_stream(redis: Redis) -> None:
+    store = CallStore(redis, SEALS, deadline=5)
+    recorder = Recorder(redis, SEALS, LiveVersions(load(*default_dirs())), lambda: 9, deadline=5)
+    calls = [f"CA{number}" for number in range(12)]
+    for call in calls:
+        await store.commit(call, expected=None, session=SESSION, reply=b"0", ttl_s=60)
+        left = recorder.left(Call(call, "12333"), SESSION, "caller")
+        assert await store.end(call, left=left.sealed, of_turn=0)
+    sweep = Sweep(redis, store, recorder, kept_ms=60_000)
+    await _older_than_fresh(redis, calls)
+    await sweep.sweep()
+    waiting = await recorder.stream.waiting()
+    assert sorted(one.call for one in waiting.values() if one is not None) == sorted(calls)
+    await recorder.stream.written(waiting)
+    assert await recorder.stream.length() == 0
+    assert [key async for key in redis.scan_iter("*:left")] == []
+
+
+async def _older_than_fresh(redis: Redis, calls: list[str]) -> None:
+    for call in calls:
+        await redis.pexpire(left_key(call), 60_000)
 
 
 async def test_steps_of_one_trip_go_to_their_nodes_and_are_answered_in_order(redis: Redis) -> None:
