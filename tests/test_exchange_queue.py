@@ -3,20 +3,29 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from hotline_under_test import AUTH_TOKEN, OUTBOUND_NUMBER, UnderTest, serving
+from msgspec.structs import replace
 from redis.asyncio import Redis
 from served import served_here
-from tampering import words
+from tampering import PATIENT, SEALS, words
 from test_agents_calls import HERE, LI, NUMBER, PHONE, Bureau
+from test_bookings import BOOKING
 
+from ivr.agents.callback_list import CallbackList
+from ivr.agents.leg_calls import REACHED_S
+from ivr.agents.outcomes import Outcomes
 from ivr.carrier.phones import Phones
+from ivr.database.opening import open_engine
+from ivr.database.upgrading import upgrade
 from ivr.exchange.client import RemotePhone, plugged_in
 from ivr.exchange.happenings import Told
 from ivr.exchange.service import create_exchange
 from ivr.exchange.switch import Switch
+from ivr.serve import sqlite_url
 from ivr.settings import DEMO_ACCOUNT_SID
 
 PACE = 0.02
@@ -146,3 +155,38 @@ async def test_a_caller_whose_agent_does_not_pick_up_waits_on_at_the_head(office
         await caller.until("ended")
         await office.until_waiting([])
         assert caller.complaints == []
+
+
+async def test_a_callback_rings_the_agent_first_then_the_member_and_notes_that_they_spoke(
+    office: Office, redis: Redis, tmp_path: Path
+) -> None:
+    database = sqlite_url(tmp_path / "calls.sqlite3")
+    await upgrade(database)
+    engine = open_engine(database)
+    office.bureau.callbacks.callbacks = callbacks = CallbackList(engine, SEALS)
+    await callbacks.take_over({"named": replace(BOOKING, hotline=HERE[0], at=office.bureau.hotline.clock())})
+    outcomes = Outcomes(redis, deadline=PATIENT)
+    async with office.phone("+8613800138000", answers=True) as one, office.phone(PHONE, answers=True) as other:
+        member, agent = Listening(one), Listening(other)
+        assert await office.bureau.taking.take_callback(LI, *HERE, 1) is not None
+        await agent.until("rings")
+        await other.do("pick-up")
+        await agent.until("hears", "四七二幺")
+        await agent.until("hears", "接通对方，请按一")
+        await agent.keys("1")
+        assert (await member.until("rings"))["from"] == OUTBOUND_NUMBER
+        await one.do("pick-up")
+        await member.until("connected")
+        await agent.until("connected")
+        await other.do("words", text="四七二幺")
+        await member.until("words", "四七二幺")
+        await asyncio.sleep(PACE * (REACHED_S + 5))  # they talk
+        await other.do("hang-up")
+        await member.until("ended")
+        for _ in range(500):
+            if noted := await outcomes.waiting():
+                break
+            await asyncio.sleep(0.02)
+        assert [(one.callback, one.outcome) for one in noted.values()] == [(1, "reached")]
+        assert member.complaints == agent.complaints == []
+    await engine.dispose()
