@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from ivr.call_records.record import Trace
 from ivr.call_records.recorder import Left, Recorder
 from ivr.redis_line import Command, RedisLine, StoreAway
-from ivr.store import LEFT_MS, CallStore, Kept
+from ivr.store import LAST_REPLY_S, LEFT_MS, CallStore, Kept
 
 PAUSE_S: Final = 10.0
 SHARE: Final = 20
@@ -31,8 +31,11 @@ LIVE: Final = "ivr:{records}:live"
 """How many calls there are, as the last sweep counted them."""
 LIVE_MS: Final = 120_000
 
+ENDED_MS: Final = round(LAST_REPLY_S * 1000)
+"""Of a call that ended by itself the last reply stays for so long; one that goes on is kept for longer by far."""
+
 _TURN: Final = "ivr:{records}:sweeping"
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 100
 _KNOWN: Final = 20_000
 
 log = logging.getLogger(__name__)
@@ -77,12 +80,10 @@ class Sweep:
                     await self._send_on(key)
         live = 0
         async for keys in self._keys("ivr:{*}"):
-            waits = await self._line.ask_all([Command(("HEXISTS", key, "s")) for key in keys])
-            calls = [key for key, waiting in zip(keys, waits, strict=True) if waiting == 1]
-            live += len(calls)
-            ages = await self._line.ask_all([Command(("PTTL", key)) for key in calls]) if calls else []
-            for key, left_ms in zip(calls, ages, strict=True):
-                if left_ms < self._least_ms:
+            ages = await self._line.ask_all([Command(("PTTL", key)) for key in keys])
+            for key, left_ms in zip(keys, ages, strict=True):
+                live += left_ms > ENDED_MS
+                if ENDED_MS < left_ms < self._least_ms:
                     await self._broke_off(_sid(key))
         await self._line.ask(self._redis.set(LIVE, live, px=LIVE_MS))
 
