@@ -537,6 +537,7 @@ def test_without_the_token_there_is_nothing(library: Reference, header: str) -> 
         ("GET", "/v1/members/r/balance"),
         ("GET", "/nowhere"),
         ("GET", "/demo/outbox"),
+        ("PUT", "/demo/delay"),
     ):
         answer = library.http.request(method, path, headers=headers, content=b"{")
         assert is_problem(answer, 401, "unauthorized")
@@ -630,3 +631,16 @@ def test_money_to_fen_and_back(text: str, whole: int) -> None:
 @pytest.mark.parametrize(("back", "expected"), [(0, "2026-01"), (1, "2025-12"), (12, "2025-01"), (25, "2023-12")])
 def test_months_before(back: int, expected: str) -> None:
     assert month_before(date(2026, 1, 31), back) == expected
+
+
+def test_a_lever_makes_it_slow_and_quick_again(library: Reference) -> None:
+    def seconds() -> float:
+        began = time.monotonic()
+        assert library.get("nobody", "balance").status_code == 410
+        return time.monotonic() - began
+
+    assert library.http.put("/demo/delay", json={"seconds": 0.3}).status_code == 204
+    assert seconds() >= 0.3
+    assert library.http.put("/demo/delay", json={"seconds": 0}).status_code == 204
+    assert is_problem(library.http.put("/demo/delay", json={"seconds": 11}), 400, "bad_request")
+    assert library.outbox() is not None

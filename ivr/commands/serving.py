@@ -116,6 +116,8 @@ def welcome(service: Service) -> None:
             console.print(
                 f"Call it from another terminal: [bold]{example()}[/]\nOr key for yourself: [bold]ivr call[/]"
             )
+        if settings.exchange_url:
+            console.print(f"Or with a browser: [bold]{service.where().url}/phone[/]")
         console.print("Ctrl-C stops it.")
 
 

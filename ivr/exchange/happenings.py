@@ -51,5 +51,5 @@ Told = Mapping[str, str | int | float | bool]
 (what is being said), ``listens`` (for a key, ``seconds``), ``lost`` (``keys`` that nobody read), ``waits`` (in a
 queue, with music), ``calls`` (a ``number`` is rung for the caller), ``records`` (``seconds`` at most), ``recorded``,
 ``rings`` (``from``), ``answered``, ``connected``, ``words`` (``text``) and ``tone`` (``key``) of the other party,
-``parted``, ``repeated`` (a webhook; ``same`` where the answers were), ``rejected`` and ``odd`` (``text``: what a real
-carrier would not take, or not like), ``ended`` (``by`` hotline, phone or carrier)."""
+``parted``, ``texts`` (``to``, ``text``), ``repeated`` (a webhook; ``same`` where the answers were), ``rejected`` and
+``odd`` (``text``: what a real carrier would not take, or not like), ``ended`` (``by`` hotline, phone or carrier)."""

@@ -152,13 +152,17 @@ def _path(request: Request) -> str:
 
 
 async def _passed_on(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    now = asyncio.get_running_loop().time
+    ends = now() + STREAM_S
     yield _AGAIN
     try:
-        async with asyncio.timeout(STREAM_S):
-            # Whole events: a stream that is cut in the middle of one would lose it.
-            while event := await answer.content.readuntil(b"\n\n"):
-                yield event
-    except (TimeoutError, aiohttp.ClientError, asyncio.IncompleteReadError):
+        while (left := ends - now()) > 0:
+            async with asyncio.timeout(left):
+                event = await answer.content.readuntil(b"\n\n")
+            if not event:
+                return
+            yield event
+    except (TimeoutError, aiohttp.ClientError):
         return
     finally:
         answer.close()

@@ -1,58 +1,70 @@
 """The telephone in the browser: whole calls by keyboard and by clicks, and an agent's telephone beside it."""
 
+import asyncio
+import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+import httpx2
 import pytest
-from browsers import DESKTOP, PATIENCE_MS, PHONE, accessible, fits, visiting
+from browsers import DESKTOP, PHONE, accessible, fits, visiting
 from copied_library import Copied
-from hotline_under_test import AT_HOME, AUTH_TOKEN, OPERATOR_TOKEN, UnderTest, serving
-from playwright.async_api import Browser, Page, expect
+from exchange_beside import heard, with_exchange
+from hotline_under_test import AT_HOME, OPERATOR_TOKEN, UnderTest, serving
+from playwright.async_api import Browser, expect
 from redis.asyncio import Redis
-from served import Served
 
-from ivr.exchange.service import create_exchange
-from ivr.exchange.switch import Switch
-from ivr.settings import DEMO_ACCOUNT_SID
+from ivr.exchange.demo import DemoAccounts
 
 NUMBER, PASSWORD = "11010519491231002X", "846275"
 BALANCE = {"balance": "20180.05", "as_of": "2026-11-20", "status": "normal"}
 AGENT, RINGS_AT_ONCE = "+12025550136", "12393"
 """A number of an agent, and that of the hotline whose callers are connected with it without a queue."""
-PACE = 0.15
-"""Real seconds that a second of a call takes here."""
+
+
+class Accounts:
+    """What an exchange asks of a demo's own account service: how slow it is made, and what it has texted."""
+
+    def __init__(self) -> None:
+        self.slowness: list[float] = []
+        self.texts: list[dict[str, object]] = []
+        self.looks = 0
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method == "PUT":
+            self.slowness.append(json.loads(request.content)["seconds"])
+            return httpx2.Response(204)
+        self.looks += 1
+        after = int(request.url.params["after"])
+        return httpx2.Response(200, json=self.texts[after:])
 
 
 @pytest.fixture(scope="module")
-def phones(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
+def accounts() -> Accounts:
+    return Accounts()
+
+
+@pytest.fixture(scope="module")
+def phones(valkey_url: str, accounts: Accounts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
     """Serve the hotline of a demo, and an exchange beside it on which time is short."""
-    exchange = Served(None)
     folder = tmp_path_factory.mktemp("data")
     Copied(folder).edit("flows/hotlines.yaml", ("numbers: []", f'numbers: ["{AGENT}"]'))
-    with serving(
-        valkey_url,
-        folder,
-        workers=2,
-        public_url=AT_HOME,
-        exchange_url=exchange.url,
-        stand_ins="twilio_auth_token",
-        flows_dir=str(folder / "flows"),
-    ) as hotline:
-        switch = Switch(
-            hotline.urls,
-            public_url=hotline.public_url,
-            account_sid=DEMO_ACCOUNT_SID,
-            auth_token=AUTH_TOKEN,
-            pace=PACE,
+
+    def served_for(exchange: str) -> AbstractContextManager[UnderTest]:
+        return serving(
+            valkey_url,
+            folder,
+            workers=2,
+            public_url=AT_HOME,
+            exchange_url=exchange,
+            stand_ins="account_url,twilio_auth_token",
+            flows_dir=str(folder / "flows"),
         )
-        exchange.app = create_exchange(switch)
-        with exchange:
-            yield hotline
 
-
-async def heard(page: Page, words: str) -> None:
-    """Wait until a sentence is heard."""
-    await expect(page.locator("#heard .heard", has_text=words).last).to_be_visible(timeout=PATIENCE_MS)
+    client = httpx2.AsyncClient(transport=httpx2.MockTransport(accounts.answer), base_url="http://accounts")
+    with with_exchange(served_for, accounts=DemoAccounts("", "", client)) as hotline:
+        yield hotline
 
 
 def told_a_balance(phones: UnderTest) -> None:
@@ -139,6 +151,26 @@ async def test_silence_and_a_duplicate_webhook_are_buttons(browser: Browser, pho
         await expect(page.locator("#heard .note").last).to_have_text("上一个请求又发了一次，回答一模一样。")
         await silence.click()
         await heard(page, "没有收到您的按键")
+
+
+async def test_the_account_service_is_made_slow_and_its_texts_are_read(
+    browser: Browser, phones: UnderTest, accounts: Accounts
+) -> None:
+    async with visiting(browser, phones.urls[0]) as page:
+        await page.goto("/phone")
+        slow = page.get_by_role("button", name="账户服务变慢")
+        for pressed in ("true", "false"):
+            await slow.click()
+            await expect(slow).to_have_attribute("aria-pressed", pressed)
+        assert accounts.slowness == [4, 0]
+        before = accounts.looks
+        await page.get_by_role("button", name="拨号").click()
+        for _ in range(100):
+            if accounts.looks > before + 1:  # the first look is for what was texted before this call
+                break
+            await asyncio.sleep(0.05)
+        accounts.texts.append({"id": 1, "to": "138****8000", "text": "验证码123456"})
+        await expect(page.locator("#heard .texts")).to_have_text("短信，发到 138****8000验证码123456")
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
