@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from ivr.carrier.recordings import recording_routes
 from ivr.carrier.rest import CallsApi
 from ivr.database.opening import opened
 from ivr.database.tables import CALLBACKS, MESSAGES, NOTES, SURVEYS
+from ivr.library import default_dirs
 from ivr.messages import Message
 from ivr.redis_line import connect
 from ivr.serve import sqlite_url
@@ -182,6 +184,19 @@ class Floor:
         self.began = wall_clock()
 
 
+def two_groups(flows: Path) -> Path:
+    """Write the flows to a folder, with a second group at the hotline that has a queue: who can be handed over to."""
+    shutil.copytree(default_dirs()[0], flows)
+    hotlines = flows / "hotlines.yaml"
+    text = hotlines.read_text("utf-8")
+    group = (
+        '      english:\n        queue: true\n        numbers: ["+12025550136"]\n'
+        "        hours: {zh: 工作日上午九点到十二点, yue: 工作日上晝九點到十二點, en: nine to twelve on working days}\n"
+    )
+    hotlines.write_text(text.replace("  no_agents:\n", f"{group}  no_agents:\n", 1), "utf-8")
+    return flows
+
+
 @asynccontextmanager
 async def calling_floor(valkey_url: str, folder: Path, *agents: str, workers: int = 2) -> AsyncIterator[Floor]:
     """Serve a hotline whose agents are these."""
@@ -191,7 +206,12 @@ async def calling_floor(valkey_url: str, folder: Path, *agents: str, workers: in
     nobody_yet = Carrier(AT_HOME, account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN)
     numbers = frozenset({OURS})
     api = CallsApi(Phones(nobody_yet), account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN, numbers=numbers)
-    settings: dict[str, Any] = {"database_url": database_url, "public_url": AT_HOME, "outbound_number": OURS}
+    settings: dict[str, Any] = {
+        "database_url": database_url,
+        "public_url": AT_HOME,
+        "outbound_number": OURS,
+        "flows_dir": two_groups(folder / "flows"),
+    }
     recordings: dict[str, float] = {}
     kept = recording_routes(recordings, account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN)
     app = Starlette(routes=[*api.app.routes, *kept])

@@ -125,6 +125,19 @@ async def test_who_is_at_a_case_takes_no_other_one_and_notes_it_once(floor: Floo
     assert note.text == "<b>好</b>"
 
 
+async def test_who_speaks_with_an_agent_can_be_handed_over_to_another_group_that_has_a_queue(
+    floor: Floor, lin: Desk
+) -> None:
+    caller = await floor.calls(**CALLER)
+    await acts(lin, "/console/take", group=str(GENERAL))
+    assert "不能转组" in (await acts(lin, "/console/hand-over", to="english")).text
+    await floor.queue.bridged(*GENERAL, caller.call)
+    assert "不能转去" in (await acts(lin, "/console/hand-over", to="general")).text
+    assert (await acts(lin, "/console/hand-over", to="english")).status_code == 303
+    assert "来电人会排到 english 组" in lin.get("/console").text
+    assert await floor.queue.done(*GENERAL, caller.call) == "english"
+
+
 async def test_what_people_wrote_is_text_on_the_page(floor: Floor, lin: Desk) -> None:
     await floor.unhappy("CA" + "6" * 32, path=("balance",), text="<script>alert(1)</script>")
     page = lin.get("/console/to-do").text

@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 from desk import PASSWORD, Desk, give_accounts, token_in
 from hotline_under_test import AT_HOME, UnderTest, serving
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from ivr.agents.accounts import Accounts
-from ivr.agents.passwords import weakness
+from ivr.agents.passwords import fits, weakness
+from ivr.agents.samples import add_samples, has_samples
 from ivr.database.opening import opened
+from ivr.database.upgrading import upgrade
 from ivr.serve import sqlite_url
+from ivr.settings import Settings
 from ivr.web.lockout import TRIES_PER_ACCOUNT
 from ivr.web.login import WRONG
 from ivr.web.sessions import IDLE_MS, WHOLE_MS
@@ -96,6 +100,20 @@ def test_a_wrong_name_and_a_wrong_password_are_one_sentence(
     assert WRONG in answer.text
     assert "desk" not in browser.client.cookies
     assert browser.get("/console").status_code == 303
+
+
+def test_a_name_that_nobody_has_costs_the_same_work(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    held_against = []
+
+    def noted(password: str, kept: str) -> bool:
+        held_against.append(kept)
+        return fits(password, kept)
+
+    monkeypatch.setattr("ivr.agents.passwords.fits", noted)
+    for name in ("lin", "nobody", "sample", ""):
+        desk().sign_in(name, "wrong")
+    assert len(held_against) == 4
+    assert {kept.rpartition("$")[0].rpartition("$")[0] for kept in held_against} == {"$argon2id$v=19$m=19456,t=2,p=1"}
 
 
 @pytest.mark.parametrize("name", ["wu", "nobody"])
@@ -266,6 +284,41 @@ def test_sample_agents_open_nothing_in_production(
     assert statuses["sample"].status_code == 403
     assert statuses["lin"].status_code == 303
     assert statuses["lin"].headers["set-cookie"].startswith("__Host-desk=")
+
+
+async def test_a_demo_adds_its_sample_agents_once_and_leaves_them_as_they_are(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "calls.sqlite3")
+    await upgrade(url)
+    async with opened(url) as engine:
+        await add_samples(engine, PASSWORD, 1)
+        await Accounts(engine).change("lin", password="another hash", disabled_at=2)
+        await add_samples(engine, PASSWORD, 3)
+        found = {account.name: account for account in await Accounts(engine).all()}
+    assert {name: (one.role, one.sample) for name, one in found.items()} == {
+        "lin": ("agent", True),
+        "chen": ("supervisor", True),
+    }
+    assert (found["lin"].password, found["lin"].disabled_at) == ("another hash", 2)
+    assert fits(PASSWORD, found["chen"].password)
+
+
+@pytest.mark.parametrize(
+    ("stand_ins", "public_url", "has"),
+    [
+        ({"twilio_auth_token", "account_url", "database_url"}, "http://127.0.0.1:8000", True),
+        ({"account_url", "database_url"}, "http://127.0.0.1:8000", True),
+        ({"twilio_auth_token", "account_url"}, "http://127.0.0.1:8000", False),
+        ({"database_url"}, "http://127.0.0.1:8000", False),
+        ({"account_url", "database_url"}, "https://12333.example", False),
+    ],
+)
+def test_only_a_demo_with_a_database_of_its_own_has_sample_agents(
+    stand_ins: set[str], public_url: str, has: bool
+) -> None:
+    settings = Settings(_env_file=None).changed(
+        stand_ins=frozenset(stand_ins), public_url=public_url, twilio_auth_token=SecretStr("0" * 32)
+    )
+    assert has_samples(settings) is has
 
 
 @pytest.mark.parametrize(

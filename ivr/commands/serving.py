@@ -112,6 +112,7 @@ def welcome(service: Service) -> None:
             console.print(_members())
         if agents := _agents(settings):
             console.print(agents)
+            console.print(f"They sign in at {settings.public_url}/console")
         if "twilio_auth_token" in settings.stand_ins:
             console.print(
                 f"Call it from another terminal: [bold]{example()}[/]\nOr key for yourself: [bold]ivr call[/]"
@@ -148,7 +149,7 @@ def _agents(settings: Settings) -> Table | None:
     if not has_samples(settings):
         return None
     password = DataFolder(settings.data_dir).agents_password()
-    table = Table(title=f"Sample agents, for {settings.public_url}/console", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title="Sample agents", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("name", "password", "who"):
         table.add_column(heading, no_wrap=True)
     for sample in SAMPLE_AGENTS:
