@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from redis.asyncio import Redis
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
@@ -60,7 +59,7 @@ from ivr.versions.shelf import Shelf
 from ivr.vitals import VitalsReader
 from ivr.web import is_page
 from ivr.web.later import Built, Later
-from ivr.web.parts import PATIENCE_S, Parts
+from ivr.web.parts import PATIENCE, Parts
 
 DRAIN_SECONDS = 12.0
 """A worker that stops lets its work end first; no work takes longer."""
@@ -242,8 +241,20 @@ def create_app(
     routes = voice_routes(hotline, gate, metrics, _quarantine(settings, hotline))
     routes += leg_routes(leg_calls, gate, metrics, caller_id=settings.outbound_number)
     app.voice = Router(routes, redirect_slashes=False)
+    patience = PATIENCE * deadlines.store
     app.pages = Later(
-        lambda: _site(Parts(settings, now, _pages_redis(settings), seals, trail, versions, lambda: app.state.draining))
+        lambda: _site(
+            Parts(
+                settings=settings,
+                now=now,
+                redis=connect(settings.redis_url, patience=patience, connections=PAGES_CONNECTIONS),
+                seals=seals,
+                trail=trail,
+                versions=versions,
+                leaving=lambda: app.state.draining,
+                patience=patience,
+            )
+        )
     )
 
     @app.get("/healthz")
@@ -266,10 +277,6 @@ def create_app(
         return door.refusal(request) or Response(metrics.text() + await vitals.text(), media_type=CONTENT_TYPE)
 
     return app
-
-
-def _pages_redis(settings: Settings) -> Redis:
-    return connect(settings.redis_url, patience=PATIENCE_S, connections=PAGES_CONNECTIONS)
 
 
 def _site(parts: Parts) -> Built:

@@ -12,7 +12,7 @@ from ivr.web.cases import Cases
 from ivr.web.console import Console
 from ivr.web.guard import Guard
 from ivr.web.messages import SpokenMessages
-from ivr.web.parts import PATIENCE_S, Parts
+from ivr.web.parts import Parts
 from ivr.web.presence import Presence
 from ivr.web.taking import taking_of
 from ivr.web.to_do import ToDo, hotlines_of
@@ -25,9 +25,9 @@ class Desk:
 
     def __init__(self, parts: Parts, guard: Guard, pages: Pages) -> None:
         redis, seals = parts.redis, parts.seals
-        queue = AgentQueue(redis, seals, parts.now, deadline=PATIENCE_S)
-        presence = Presence(redis, parts.now, deadline=PATIENCE_S)
-        cases = Cases(redis, seals, deadline=PATIENCE_S)
+        queue = AgentQueue(redis, seals, parts.now, deadline=parts.patience)
+        presence = Presence(redis, parts.now, deadline=parts.patience)
+        cases = Cases(redis, seals, deadline=parts.patience)
         taking = taking_of(parts, queue, guard.database)
 
         async def give_back(agent: Account, waiter: Waiter) -> None:
@@ -67,7 +67,7 @@ class Desk:
         to_do = ToDo(
             guard,
             pages,
-            bookings=Bookings(redis, seals, deadline=PATIENCE_S),
+            bookings=Bookings(redis, seals, deadline=parts.patience),
             cases=cases,
             taking=taking,
             messages=messages,

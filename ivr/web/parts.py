@@ -10,15 +10,15 @@ from ivr.seals import Seals
 from ivr.settings import Settings
 from ivr.versions.live import LiveVersions
 
-PATIENCE_S: Final = 1.0
-"""Seconds that a step on Redis may take for a page: nobody's call waits for it."""
+PATIENCE: Final = 4
+"""A page waits so many times as long for a step on Redis as a call may: nobody's call waits for it."""
 
 
 class Parts(NamedTuple):
     """All that pages may use of the worker that serves them. `now` gives milliseconds since 1970.
 
     `leaving` says that the worker is about to end: streams do not hold it up. `redis` is a client of their own: however
-    long a page waits, no call waits for a connection that it holds.
+    long a page waits, no call waits for a connection that it holds. A step there may take `patience` seconds.
     """
 
     settings: Settings
@@ -28,3 +28,4 @@ class Parts(NamedTuple):
     trail: AuditTrail
     versions: LiveVersions
     leaving: Callable[[], bool]
+    patience: float

@@ -21,7 +21,7 @@ from ivr.web.flow_map import FlowMap
 from ivr.web.guard import Guard
 from ivr.web.lockout import Lockout
 from ivr.web.login import LogIn
-from ivr.web.parts import PATIENCE_S, Parts
+from ivr.web.parts import Parts
 from ivr.web.phone import PhonePage
 from ivr.web.sessions import Sessions
 from ivr.web.statics import Statics
@@ -56,13 +56,13 @@ class Site:
         has_phones = bool(parts.settings.exchange_url)
         places = [place for place in PLACES if has_phones or place.path != "/phone"]
         self._pages = pages = Pages(statics, places)
-        sessions = Sessions(parts.redis, parts.seals, parts.now, deadline=PATIENCE_S)
+        sessions = Sessions(parts.redis, parts.seals, parts.now, deadline=parts.patience)
         guard = Guard(sessions, self._database, time.monotonic, secure=parts.settings.encrypted)
-        lockout = Lockout(parts.redis, parts.seals, deadline=PATIENCE_S)
+        lockout = Lockout(parts.redis, parts.seals, deadline=parts.patience)
         samples = not parts.settings.production
         self._phone = PhonePage(pages, parts)
         self._log_in = LogIn(guard, lockout, pages, parts.seals, parts.trail, samples=samples)
-        board = Board(parts.redis, parts.now, deadline=PATIENCE_S)
+        board = Board(parts.redis, parts.now, deadline=parts.patience)
         self._map = FlowMap(parts, guard, Door(parts.settings), pages, board)
         self._desk = Desk(parts, guard, pages)
         self._app = Starlette(

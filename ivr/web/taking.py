@@ -11,7 +11,7 @@ from ivr.channels.twilio.legs import switchboard_of
 from ivr.counters import Counters
 from ivr.database.line import DatabaseLine
 from ivr.seals import Seals
-from ivr.web.parts import PATIENCE_S, Parts
+from ivr.web.parts import Parts
 
 
 class _Listed:
@@ -30,13 +30,13 @@ class _Listed:
 
 def taking_of(parts: Parts, queue: AgentQueue, database: DatabaseLine) -> Taking:
     """Make what takes callers from the queue and callbacks from their list."""
-    legs = Legs(parts.redis, parts.seals, deadline=PATIENCE_S)
+    legs = Legs(parts.redis, parts.seals, deadline=parts.patience)
     return Taking(
         queue,
         legs,
-        RingLimits(Counters(parts.redis, parts.seals, deadline=PATIENCE_S)),
+        RingLimits(Counters(parts.redis, parts.seals, deadline=parts.patience)),
         _Listed(database, parts.seals),
-        Bookings(parts.redis, parts.seals, deadline=PATIENCE_S),
+        Bookings(parts.redis, parts.seals, deadline=parts.patience),
         switchboard=switchboard_of(parts.settings, legs),
         enter=Ledger(parts.trail, parts.seals).card,
         library=lambda: parts.versions.current,

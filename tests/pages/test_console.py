@@ -176,7 +176,7 @@ async def test_an_agent_whose_browser_is_gone_gives_the_caller_back_to_the_head_
     floor: Floor, browser: Browser, sits: Sits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("presence", "watch"):
-        monkeypatch.setattr(f"ivr.web.{module}.GONE_MS", 1500)
+        monkeypatch.setattr(f"ivr.web.{module}.GONE_MS", 4000)
     first = await floor.calls(ago_s=90)
     second = await floor.calls(ago_s=30)
     page = await sits("lin")
