@@ -4,16 +4,16 @@ Everything is real but the people: the hotline on two workers, its queue in Redi
 a strict carrier whose API rings phones by script.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
-from hotline_under_test import AUTH_TOKEN, OUTBOUND_NUMBER, UnderTest, serving
+from hotline_under_test import AUTH_TOKEN, OUTBOUND_NUMBER, UnderTest
 from redis.asyncio import Redis
 from served import served_here
-from tampering import LIBRARY, PATIENT, SEALS, emptied, words
+from tampering import LIBRARY, PATIENT, SEALS, words
 
 from ivr.agents.callback_list import Callback, CallbackList
 from ivr.agents.handing_over import HandingOver
@@ -113,22 +113,15 @@ class Listed:
         return None if self.callbacks is None else await self.callbacks.named(name)
 
 
-@pytest.fixture(scope="module")
-def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2) as under_test:
-        yield under_test
-
-
 @pytest_asyncio.fixture
-async def bureau(running: UnderTest, valkey_url: str) -> AsyncIterator[Bureau]:
-    async with connect(valkey_url) as redis, running.carrier() as carrier:
-        await emptied(redis)
+async def bureau(hotline: UnderTest, redis: Redis) -> AsyncIterator[Bureau]:
+    async with hotline.carrier() as carrier:
         phones = Phones(carrier)
         api = CallsApi(
             phones, account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN, numbers=frozenset({OUTBOUND_NUMBER})
         )
         async with served_here(api.app) as api_url:
-            yield Bureau(running, carrier, phones, api_url, redis)
+            yield Bureau(hotline, carrier, phones, api_url, redis)
             await phones.aclose()
 
 
@@ -150,23 +143,22 @@ async def test_an_agent_takes_hears_who_it_is_speaks_and_the_caller_rates_it(bur
     assert call.violations == leg.violations == []
 
 
-@pytest.mark.parametrize("ends", ["busy", "no-answer", "failed"])
-async def test_an_agent_who_does_not_answer_leaves_the_caller_at_the_head(bureau: Bureau, ends: RingEnds) -> None:
+async def test_an_agent_who_does_not_answer_leaves_the_caller_at_the_head(bureau: Bureau) -> None:
     first, second = await bureau.waits(), await bureau.waits(calling="+8613800138001")
-    await bureau.takes(LI, ScriptedPhone(ends))
-    assert await bureau.waiting() == [f"{first.sid} waiting", f"{second.sid} waiting"]
+    ends: tuple[RingEnds, ...] = ("busy", "no-answer", "failed")
+    for end in ends:
+        await bureau.takes(LI, ScriptedPhone(end))
+        assert await bureau.waiting() == [f"{first.sid} waiting", f"{second.sid} waiting"], end
     await bureau.takes(WANG, ScriptedPhone())
     assert words("survey.ask") in told(first.heard)
     assert await bureau.waiting() == [f"{second.sid} waiting"]
 
 
-@pytest.mark.parametrize(
-    "presses", [("-", "-", "-"), ("2", "2", "2"), ("!",)], ids=["mailbox", "other keys", "hangs up"]
-)
-async def test_a_mailbox_or_an_agent_who_declines_gets_no_caller(bureau: Bureau, presses: tuple[str, ...]) -> None:
+async def test_a_mailbox_or_an_agent_who_declines_gets_no_caller(bureau: Bureau) -> None:
     call = await bureau.waits()
-    await bureau.takes(LI, ScriptedPhone(presses=presses))
-    assert await bureau.waiting() == [f"{call.sid} waiting"]
+    for presses in ("- - -", "2 2 2", "!"):
+        await bureau.takes(LI, ScriptedPhone(presses=presses.split()))
+        assert await bureau.waiting() == [f"{call.sid} waiting"], presses
     assert words("queue.patience") in told(await call.silence())
 
 

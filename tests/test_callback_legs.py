@@ -1,15 +1,14 @@
 """Callbacks that the hotline dials: the agent first, who hears the code, then the member; the outcome notes itself."""
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 import pytest_asyncio
-from hotline_under_test import OUTBOUND_NUMBER, UnderTest, serving
+from hotline_under_test import OUTBOUND_NUMBER
 from msgspec.structs import replace
 from redis.asyncio import Redis
-from tampering import PATIENT, SEALS, Caller, calling, emptied, everything
+from tampering import PATIENT, SEALS, Caller, everything
 from test_bookings import BOOKING
 from test_legs import HERE, Phone, over
 
@@ -28,25 +27,6 @@ from ivr.serve import sqlite_url
 
 MEMBER = "+8613800138000"
 WHISPER = "回电，未验证，查询过余额，普通话。请先说出四位暗号，四七二幺。接通对方，请按一。"
-
-
-@pytest.fixture(scope="module")
-def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2) as under_test:
-        yield under_test
-
-
-@pytest_asyncio.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    async with connect(valkey_url) as client:
-        await emptied(client)
-        yield client
-
-
-@pytest_asyncio.fixture
-async def caller(running: UnderTest) -> AsyncIterator[Caller]:
-    async with calling(running) as one:
-        yield one
 
 
 class Back:

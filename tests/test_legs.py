@@ -1,17 +1,16 @@
 """Legs: what an agent's phone hears before a caller is put through, and that nobody else gets anything out of it."""
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from secrets import token_hex
 
 import httpx2
 import pytest
 import pytest_asyncio
-from hotline_under_test import AUTH_TOKEN, OUTBOUND_NUMBER, UnderTest, serving
+from hotline_under_test import AUTH_TOKEN, OUTBOUND_NUMBER
 from msgspec.structs import replace
 from redis.asyncio import Redis
 from starlette.applications import Starlette
-from tampering import LIBRARY, PATIENT, SEALS, Caller, calling, emptied, everything, kept_of, token_at, words
+from tampering import LIBRARY, PATIENT, SEALS, Caller, everything, kept_of, token_at, words
 
 from ivr.agents.leg_calls import LegCalls
 from ivr.agents.legs import Leg, Legs, Stage, new_id
@@ -35,25 +34,6 @@ from ivr.settings import DEMO_ACCOUNT_SID
 PHONE, AGENT = "+12025550133", "7"
 HERE = ("demo", "general")
 WHISPER = "已验证，查询过余额，粤语。接听，请按一。"
-
-
-@pytest.fixture(scope="module")
-def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2) as under_test:
-        yield under_test
-
-
-@pytest_asyncio.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    async with connect(valkey_url) as client:
-        await emptied(client)
-        yield client
-
-
-@pytest_asyncio.fixture
-async def caller(running: UnderTest) -> AsyncIterator[Caller]:
-    async with calling(running) as one:
-        yield one
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest_asyncio
 from hotline_under_test import Clock
 from msgspec.structs import replace
 from redis.asyncio import Redis
-from tampering import LIBRARY, PATIENT, SEALS, emptied
+from tampering import LIBRARY, PATIENT, SEALS
 from test_bookings import BOOKING
 
 from ivr.agents.callback_list import AGAIN_MS, CallbackList
@@ -113,9 +113,8 @@ async def callbacks(tmp_path: Path) -> AsyncIterator[CallbackList]:
     await engine.dispose()
 
 
-@pytest_asyncio.fixture
-async def desk(redis: Redis, callbacks: CallbackList) -> Desk:
-    await emptied(redis)
+@pytest.fixture
+def desk(redis: Redis, callbacks: CallbackList) -> Desk:
     return Desk(redis, callbacks)
 
 
