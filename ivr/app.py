@@ -46,6 +46,7 @@ from ivr.library import Library, LibraryError, default_dirs
 from ivr.live.calls import LiveCalls
 from ivr.messages import Messages
 from ivr.metrics import CONTENT_TYPE, Metrics
+from ivr.orders import StandingOrders
 from ivr.problems import Problem
 from ivr.redis_line import connect
 from ivr.refusal_times import RefusalTimes
@@ -139,10 +140,12 @@ def create_app(
     deadlines = deadlines or Deadlines()
     last_good = LastGood(settings.last_good)
     library, refused = _first_library(settings, last_good)
-    emergency = Emergency(_folders(settings).flows, look_seconds=look_seconds)
-    emergency.look()
     redis = connect(settings.redis_url, patience=deadlines.store)
     seals = Seals(settings.secrets)
+    kept = None if settings.crashes is None else settings.crashes / "orders"
+    orders = StandingOrders(redis, seals, deadline=deadlines.store, kept=kept)
+    emergency = Emergency(_folders(settings).flows, orders, look_seconds=look_seconds)
+    emergency.look()
     live = LiveCalls(redis, seals, now, deadline=deadlines.store)
     metrics = Metrics(settings.worker, answered=live.tallies.turn)
     shelf = Shelf(redis, worker=f"{socket.gethostname()}/{os.getppid()}/{settings.worker}", deadline=deadlines.store)
@@ -206,7 +209,7 @@ def create_app(
         trail.start()
         tended = (
             *(emergency.watch(), edits.watch(), versions.look_after_them(), accounts.watch()),
-            *(recorder.watch(hotline.endings.note), sweep.watch(), live.watch()),
+            *(recorder.watch(hotline.endings.note), sweep.watch(), live.watch(), orders.watch()),
         )
         watching = [asyncio.create_task(one) for one in tended]
         app.state.started = True

@@ -25,9 +25,13 @@ QueueOutcome = Literal["answered", "left", "failed", "again"]
 
 
 class Started(Struct, frozen=True, tag=True):
-    """The call has just come in; `dropped` is what its caller had chosen in a call that broke off just before."""
+    """The call has just come in; `dropped` is what its caller had chosen in a call that broke off just before.
+
+    `agents_only`: self-service is switched off for it.
+    """
 
     dropped: str = ""
+    agents_only: bool = False
 
 
 class Keyed(Struct, frozen=True, tag=True):

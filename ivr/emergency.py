@@ -1,15 +1,18 @@
-"""The emergency announcement: one line a language in a file of its own, heard first by every new call.
+"""What holds in an emergency: an announcement that new calls hear first, and hotlines that are for agents only.
 
-It stands outside the flow version: the file is read again when it changes, without a restart, and calls that are under
-way are not touched.
+The announcement is one line a language, from the operations page, else from a file of its own. It stands outside the
+flow version: the file is read again when it changes, without a restart, and calls that are under way are not touched.
 """
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ivr.call import Utterance
 from ivr.library import EMERGENCY
+from ivr.orders import StandingOrders
 from ivr.speech import LANGUAGES
 from ivr.yamlfile import read
 
@@ -24,22 +27,39 @@ log = logging.getLogger(__name__)
 class Emergency:
     """What the file says now. A file that cannot be read leaves what it said before in force, and says so once."""
 
-    def __init__(self, flows_dir: Path, *, look_seconds: float = LOOK_SECONDS) -> None:
+    def __init__(
+        self, flows_dir: Path, orders: StandingOrders | None = None, *, look_seconds: float = LOOK_SECONDS
+    ) -> None:
+        self.orders = orders
         self._path = flows_dir / EMERGENCY
         self._look_seconds = look_seconds
         self._unreadable = self._empty = False
         self._seen: tuple[int, ...] | None = None
-        self._lines: dict[str, str] = {}
+        self._written: dict[str, str] = {}
 
     def say(self, lang: str, *, slow: bool = False) -> tuple[Utterance, ...]:
         """Give the announcement in a language; nothing where there is none."""
-        line = self._lines.get(lang)
+        line = self.lines.get(lang)
         return () if line is None else (Utterance("emergency", lang, line, slow),)
 
     @property
     def spoken(self) -> bool:
         """Tell whether there is an announcement, in whatever language."""
-        return bool(self._lines)
+        return bool(self.lines)
+
+    def agents_only(self, hotline: str) -> bool:
+        """Tell whether new calls of a hotline go to agents, as the operations page ordered."""
+        return self.orders is not None and hotline in self.orders.now.agents_only
+
+    @property
+    def lines(self) -> Mapping[str, str]:
+        """The lines that are spoken, by language."""
+        return (self.orders and self.orders.now.announcement) or self._written
+
+    @property
+    def written(self) -> Mapping[str, str]:
+        """The lines of the file."""
+        return self._written
 
     def look(self) -> None:
         """Read the file where it has changed since the last look. Blocks: call it in a thread."""
@@ -54,15 +74,15 @@ class Emergency:
         if data is None:
             self._empty = False
             return
-        if not data and self._lines and not self._empty:
+        if not data and self._written and not self._empty:
             self._empty = True  # somebody may be saving it just now: that it is gone is believed at the second look
             return
         self._seen, self._empty = seen, False
         lines, faults = _lines(data)
         if faults:
             log.error("%s is wrong, the announcement stays as it was: %s", EMERGENCY, " ".join(faults))
-        elif lines != self._lines:
-            self._lines = lines
+        elif lines != self._written:
+            self._written = lines
             log.info("%s: %s", EMERGENCY, "is spoken from now on." if lines else "is silent from now on.")
 
     def _changed(self) -> tuple[tuple[int, ...] | None, bytes | None]:
@@ -89,12 +109,17 @@ def _lines(data: bytes) -> tuple[dict[str, str], list[str]]:
         return {}, [problem.message for problem in problems]
     if not isinstance(file.value, dict):
         return {}, ["Expected lines such as 'zh: 今天停电，人工服务暂停。'."]
+    return dict(file.value), faults_of(file.value)
+
+
+def faults_of(lines: Mapping[Any, Any]) -> list[str]:
+    """Say in sentences what is wrong with an announcement, wherever it comes from."""
     faults = []
-    for lang, text in file.value.items():
+    for lang, text in lines.items():
         if lang not in LANGUAGES:
             faults.append(f"'{lang}' is no language; expected {', '.join(LANGUAGES)}.")
         elif not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
             faults.append(f"The line of '{lang}' must be text of 1 to {LONGEST} characters.")
         elif any(sign.isdecimal() or sign in "¥￥%％" for sign in text) or not text.isprintable():
             faults.append(f"The line of '{lang}' must have words for figures, and no control characters.")
-    return dict(file.value), faults
+    return faults

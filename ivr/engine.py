@@ -84,7 +84,7 @@ def _take(walk: Walk, event: Event) -> Turn:
         case Started():
             facts = {"dropped": event.dropped} if event.dropped else {}
             walk.change(stack=(), heard=frozenset(), said=(), facts=facts, place=None)
-            return walk.enter(walk.hotline.flow)
+            return walk.enter((walk.hotline.agents_only if event.agents_only else None) or walk.hotline.flow)
         case Answered():
             return _answered(walk, event)
         case DialEnded():

@@ -260,15 +260,21 @@ class Announcement(_Model):
 
 
 class Hotline(_Model):
-    """One number that can be dialled."""
+    """One number that can be dialled. `agents_only` is the flow of new calls while self-service is switched off."""
 
     name: Texts
     region: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
     languages: tuple[Lang, ...] = Field(min_length=1, strict=False)
     flow: Name
+    agents_only: Name | None = None
     agents: dict[Name, AgentGroup] = {}
     limits: Limits = Limits()
     announcements: tuple[Announcement, ...] = Field(default=(), strict=False)
+
+    @property
+    def first_flows(self) -> tuple[str, ...]:
+        """The flows with which calls may begin."""
+        return tuple(name for name in (self.flow, self.agents_only) if name is not None)
 
     def facts(self, lang: str) -> dict[str, str]:
         """Give what every prompt of this hotline may say: its name, and the hours of its general agents."""

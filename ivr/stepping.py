@@ -196,6 +196,7 @@ class Stepping:
             return session, Turn((), Leave())  # where the call goes on from its start, it cannot be in a queue
         if not session.stack:
             event = event if isinstance(event, Started) else Started()
+            event = replace(event, agents_only=begins and self.emergency.agents_only(session.hotline))
         elif _asks_for_nothing(library, session):
             # What was keyed before was dropped with the session: what is keyed now belongs to nothing.
             session = _at_the_gate(library, session)

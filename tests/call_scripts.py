@@ -7,6 +7,7 @@
     dropped: years                                # what the caller had chosen in a call that broke off just before
     ahead: 2                                      # so many wait for a human already
     brisk: true                                   # humans have answered ten callers in the last ten minutes
+    agents_only: true                             # self-service is switched off when the call comes in
     agent: busy                                   # how a dial ends: answered, busy, no-answer, failed, canceled
     rings: 120                                    # seconds that pass until a dial has ended
     service: {verify: [wrong, ok], balance: [{balance: "12034.50", as_of: "2026-10-31", status: normal}]}
@@ -95,7 +96,7 @@ VOICE_LANGUAGES: Mapping[str, str] = {"cmn-CN": "zh", "yue-CN": "yue", "en-US": 
 
 _HEADERS = {"call", "to", "at", "agent", "rings", "service", "used_up", "codes_used_up", "verified"}
 _HEADERS |= {"from", "booked", "callbacks_used_up", "messages_used_up", "dropped", "set", "texts", "script"}
-_HEADERS |= {"ahead", "brisk"}
+_HEADERS |= {"ahead", "brisk", "agents_only"}
 _FIELDS = {"press", "hears", "spoken", "slow", "waits", "then", "times"}
 _PRESSES = re.compile(
     r"[0-9*#]+|-|wait [0-9]+|speak [0-9]+ [#*]|counts lost|nothing kept|service out"
@@ -150,6 +151,7 @@ class Script:
     messages_used_up: bool
     ahead: int
     brisk: bool
+    agents_only: bool
     verified: tuple[tuple[str, str], ...] | None
     set: tuple[str, ...] | None
     texts: tuple[str, ...] | None
@@ -192,6 +194,7 @@ def _script(file: str, data: dict[str, Any]) -> Script:
         data.get("messages_used_up", False),
         data.get("ahead", 0),
         data.get("brisk", False),
+        data.get("agents_only", False),
         tuple(_account(one) for one in data["verified"]) if "verified" in data else None,
         tuple(data["set"]) if "set" in data else None,
         tuple(data["texts"]) if "texts" in data else None,

@@ -166,7 +166,7 @@ class EngineCaller:
 
     async def _event(self, line: Line) -> Event:
         if line.press is None:
-            return Started(self.script.dropped)
+            return Started(self.script.dropped, self.script.agents_only)
         assert self.turn is not None
         if isinstance(self.turn.next, Record):
             return _recorded(line)

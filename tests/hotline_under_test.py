@@ -15,6 +15,7 @@ from ivr.app import create_app, wall_clock
 from ivr.carrier.carrier import Carrier
 from ivr.hotline import Deadlines
 from ivr.library import Library
+from ivr.orders import Orders
 from ivr.settings import DEMO_ACCOUNT_SID, Settings
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
@@ -65,6 +66,13 @@ class UnderTest:
         """Let every worker serve another version of flows and prompts from now on."""
         for one in self.served:
             one.run(one.app.state.hotline.stepping.versions.serve(library))
+
+    def goes_to_agents_only(self, *hotlines: str) -> None:
+        """Let new calls of these hotlines, and of no others, go to agents, at every worker from now on."""
+        for one in self.served:
+            orders = one.app.state.hotline.stepping.emergency.orders
+            if orders.now.agents_only != frozenset(hotlines):
+                orders.now = Orders(orders.now.number + 1, frozenset(hotlines))
 
     def carrier(self, *, strict: bool = True, agent: str = "answered", fallback: bool = True) -> Carrier:
         """Give a carrier that signs for this service and asks its workers in turn."""

@@ -131,8 +131,12 @@ def ways(library: Library, *flows: str) -> set[tuple[str, str, str, str]]:
 def test_every_way_of_every_flow_is_drawn_and_no_other(library: Library, made_of: dict[str, bytes] | None) -> None:
     drawn = library if made_of is None else build(made_of)
     boxes, arrows = read(mermaid_of(drawn))
-    entries = {(hotline_at(name), "-->", "", f"at.{hotline.flow}.START")
-               for name, hotline in drawn.hotlines.hotlines.items()}  # fmt: skip
+    entries = {
+        (hotline_at(name), "-->", label, f"at.{first}.START")
+        for name, hotline in drawn.hotlines.hotlines.items()
+        for label, first in (("", hotline.flow), ("agents only", hotline.agents_only))
+        if first
+    }
     assert len(arrows) == len(set(arrows))
     assert set(arrows) == ways(drawn) | entries
     nodes = {f"at.{flow.flow}.{name}" for flow in drawn.flows.values() for name in flow.nodes}

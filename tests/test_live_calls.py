@@ -13,7 +13,7 @@ from tampering import PATIENT, SEALS
 from ivr.call import Dial, Edge, End, Listen, Session, Turn
 from ivr.live.board import Board
 from ivr.live.calls import CALLS, QUIET_MS, SPEAKING_MS, LiveCalls
-from ivr.live.tallies import BOUNDS_MS, LENGTH_MS, Tally, added
+from ivr.live.tallies import BOUNDS_MS, MINUTE_MS, Tally, added
 from ivr.redis_line import StoreAway
 from ivr.walk import CHINA
 
@@ -62,7 +62,7 @@ async def test_a_call_is_where_its_last_turn_led_whichever_worker_made_it(watche
     one.moved(first, replace(SESSION, turn=2), Turn((), End()))
     one.over(second)
     assert await watched.places() == []
-    assert (await watched.board.last("minute", 1))[0].of("calls") == 2
+    assert (await watched.board.minutes(1))[0].of("calls") == 2
 
 
 async def test_a_call_of_which_nothing_is_heard_is_over_some_time_but_a_talk_lasts(watched: Watched) -> None:
@@ -84,7 +84,7 @@ async def test_what_is_told_names_nobody_and_does_not_stay(watched: Watched) -> 
     one.tallies.turn(0.02)
     await watched.places()
     keys = [key async for key in watched.redis.scan_iter("ivr:{live}:*")]
-    assert len(keys) == 4
+    assert len(keys) == 2
     for key in keys:
         assert await watched.redis.pttl(key) > 0
         told = repr(await watched.redis.hgetall(key))
@@ -104,19 +104,18 @@ async def test_what_redis_does_not_take_is_told_when_it_does(watched: Watched, m
     assert sorted(await watched.places()) == [("main", "cut_off"), ("main", "menu")]
 
 
-async def test_minutes_hours_and_days_of_china_add_up_over_all_workers(watched: Watched) -> None:
+async def test_minutes_add_up_over_all_workers(watched: Watched) -> None:
     one, other = watched.workers
     for worker, seconds in ((one, 0.004), (one, 0.02), (other, 0.02), (other, 99.0)):
         worker.tallies.turn(seconds)
     await watched.places()
-    watched.at += LENGTH_MS["minute"]
+    watched.at += MINUTE_MS
     other.tallies.turn(0.02)
     await watched.places()
-    before, present = await watched.board.last("minute", 2)
-    assert (sum(before.under("turn").values()), sum(present.under("turn").values())) == (4, 1)
-    (hour,), (day,) = await watched.board.last("hour", 1), await watched.board.last("day", 1)
-    assert hour.counts == day.counts == added([before, present]).counts
-    assert (NOON - day.began, NOON - hour.began) == (12 * 3600_000, 0)
+    empty, before, present = await watched.board.minutes(3)
+    assert (empty.turns, sum(before.turns.values()), sum(present.turns.values())) == ({}, 4, 1)
+    assert (before.began, present.began) == (NOON, NOON + MINUTE_MS)
+    assert sum(added([before, present]).turns.values()) == 5
 
 
 @pytest.mark.parametrize(

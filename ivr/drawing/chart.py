@@ -144,6 +144,8 @@ def arrows(library: Library, only: str | None = None) -> Iterator[Arrow]:
     if only is None:
         for name, hotline in library.hotlines.hotlines.items():
             yield Arrow(hotline_at(name), "", start_of(hotline.flow))
+            if hotline.agents_only is not None:
+                yield Arrow(hotline_at(name), "agents only", start_of(hotline.agents_only))
     for name in _order(library) if only is None else [only]:
         yield from _of_flow(library.flows[name])
 
@@ -191,7 +193,7 @@ def _days(offer: Offer) -> str:
 def _order(library: Library) -> list[str]:
     """Order the flows as callers come to them: those of the hotlines first, then those that they call, in turn."""
     ordered: list[str] = []
-    waiting = [hotline.flow for hotline in library.hotlines.hotlines.values()]
+    waiting = [first for hotline in library.hotlines.hotlines.values() for first in hotline.first_flows]
     while waiting:
         name = waiting.pop(0)
         if name in library.flows and name not in ordered:

@@ -56,13 +56,14 @@ class Calls:
         flow, name = stack[-1]
         return self.library.flows[flow].nodes[name]
 
-    def starts(self) -> Mapping[Stack, list[str]]:
-        """Give where calls begin, with the hotlines that begin there."""
+    def starts(self, *, self_service: bool = False) -> Mapping[Stack, list[str]]:
+        """Give where calls begin, with the hotlines that begin there; only where there is `self_service`, if asked."""
         found: dict[Stack, list[str]] = {}
         for name, hotline in self.library.hotlines.hotlines.items():
-            flow = self.library.flows.get(hotline.flow)
-            if flow and flow.start in flow.nodes:
-                found.setdefault(((hotline.flow, flow.start),), []).append(name)
+            for first in (hotline.flow,) if self_service else hotline.first_flows:
+                flow = self.library.flows.get(first)
+                if flow and flow.start in flow.nodes:
+                    found.setdefault(((first, flow.start),), []).append(name)
         return found
 
     def listening(self) -> Iterator[tuple[Stack, MenuNode | CollectNode]]:

@@ -44,7 +44,7 @@ def ears(plan: Plan, stack: Stack) -> list[Ear]:
     found = {
         Ear(lang, hotline.languages)
         for hotline in plan.library.hotlines.hotlines.values()
-        if hotline.flow == stack[0][0]
+        if stack[0][0] in hotline.first_flows
         for lang in hotline.languages
         if lang in plan.library.catalogs
     }
@@ -68,7 +68,7 @@ def of_a_day(plan: Plan, stack: Stack, prompts: tuple[str, ...]) -> tuple[str, .
         return prompts
     most: tuple[str, ...] = ()
     for hotline in plan.library.hotlines.hotlines.values():
-        if hotline.flow == stack[0][0] and len(hotline.announcements) > len(most):
+        if stack[0][0] in hotline.first_flows and len(hotline.announcements) > len(most):
             most = tuple(one.say for one in hotline.announcements)
     place = prompts.index(ANNOUNCEMENTS)
     return (*prompts[:place], *most, *prompts[place + 1 :])

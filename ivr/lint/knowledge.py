@@ -78,7 +78,7 @@ def heard_unverified(plan: Plan, answer: Edge) -> list[tuple[str, str]]:
 
     It ends where the call leaves the lookup's flow, or is back in a menu that every call hears at once.
     """
-    first = {stack for start in plan.calls.starts() for stack, *_ in first_menus(plan, start)}
+    first = {stack for start in plan.calls.starts(self_service=True) for stack, *_ in first_menus(plan, start)}
     waiting = deque([(answer.target, Moment.UNKNOWN)])
     seen = set(waiting)
     found: dict[tuple[str, str], None] = {}

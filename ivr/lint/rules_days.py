@@ -76,7 +76,7 @@ def announcements_out_of_place(plan: Plan) -> Iterator[Found]:
 
 def announcements_unsaid(plan: Plan) -> Iterator[Found]:
     """Announcements are said where a menu has a place for them; without one nobody hears them."""
-    for start, hotlines in plan.calls.starts().items():
+    for start, hotlines in plan.calls.starts(self_service=True).items():
         menus = (plan.calls.node(stack) for stack in plan.calls.edges if stack[0][0] == start[0][0])
         if any(isinstance(node, MenuNode) and ANNOUNCEMENTS in node.say for node in menus):
             continue

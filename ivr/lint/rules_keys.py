@@ -56,7 +56,7 @@ def language_key_taken(plan: Plan) -> Iterator[Found]:
 def language_key_unnamed(plan: Plan) -> Iterator[Found]:
     """Who does not understand the main menu can only be told about another language in that language's own voice."""
     told: set[tuple[str, str]] = set()
-    for start in plan.calls.starts():
+    for start in plan.calls.starts(self_service=True):
         for stack, node, prompts in first_menus(plan, start):
             for ear in ears(plan, stack):
                 own = {
@@ -150,7 +150,7 @@ def other_keys_for_seniors(plan: Plan) -> Iterator[Found]:
 def late_key(plan: Plan) -> Iterator[Found]:
     """Who wants a human or a balance, as most callers do, must hear the key within 10 or 20 seconds."""
     told: set[tuple[str, str]] = set()
-    for start in plan.calls.starts():
+    for start in plan.calls.starts(self_service=True):
         for stack, node, prompts in first_menus(plan, start):
             for ear in ears(plan, stack):
                 for key, latest in LATEST.items():

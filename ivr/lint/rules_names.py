@@ -74,10 +74,10 @@ def unknown_flow(plan: Plan) -> Iterator[Found]:
             message = f"Call '{name}' enters flow '{node.flow}', which has no file.{did_you_mean(node.flow, flows)}"
             yield plan.in_flow(flow.flow, ("nodes", name, "flow"), message, remedy)
     for name, hotline in plan.library.hotlines.hotlines.items():
-        if hotline.flow not in flows:
-            near = did_you_mean(hotline.flow, flows)
-            message = f"Hotline '{name}' starts with flow '{hotline.flow}', which has no file.{near}"
-            yield plan.in_hotlines(("hotlines", name, "flow"), message, remedy)
+        for field, first in (("flow", hotline.flow), ("agents_only", hotline.agents_only)):
+            if first is not None and first not in flows:
+                message = f"Hotline '{name}' starts with flow '{first}', which has no file.{did_you_mean(first, flows)}"
+                yield plan.in_hotlines(("hotlines", name, field), message, remedy)
 
 
 def unknown_group(plan: Plan) -> Iterator[Found]:

@@ -62,7 +62,8 @@ def call_returns(plan: Plan) -> Iterator[Found]:
 
 def return_to_nobody(plan: Plan) -> Iterator[Found]:
     """A hotline's first flow was called by no other flow; a return there has nowhere to go."""
-    starting = {hotline.flow: name for name, hotline in plan.library.hotlines.hotlines.items()}
+    hotlines = plan.library.hotlines.hotlines
+    starting = {first: name for name, hotline in hotlines.items() for first in hotline.first_flows}
     for flow, hotline in starting.items():
         for name, node in plan.library.flows[flow].nodes.items() if flow in plan.library.flows else ():
             if isinstance(node, ReturnNode) and ((flow, name),) in plan.calls.edges:

@@ -19,7 +19,7 @@ def queue_in_silence(plan: Plan) -> Iterator[Found]:
             continue
         for hotline_name, hotline in plan.library.hotlines.hotlines.items():
             group = hotline.agents.get(node.group)
-            if hotline.flow == stack[0][0] and group is not None and group.queue:
+            if stack[0][0] in hotline.first_flows and group is not None and group.queue:
                 told.add(stack[-1])
                 message = f"Transfer '{name}' says nothing to who waits for '{node.group}' of hotline '{hotline_name}'."
                 remedy = "Write 'waiting: …' there, or take 'queue: true' from the group."

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from ivr.live import tallies
 from ivr.live.calls import CALLS, LiveCall
-from ivr.live.tallies import Span, Tally
+from ivr.live.tallies import Tally
 from ivr.redis_line import RedisLine
 
 _DECODE: Final = msgspec.msgpack.Decoder(LiveCall)
@@ -39,9 +39,9 @@ class Board:
             await self._line.ask(self._redis.hdel(CALLS, *gone))
         return sorted(found, key=lambda call: (-call.started, call.name))
 
-    async def last(self, span: Span, count: int) -> list[Tally]:
-        """Give what was counted in the last minutes, hours or days, the present one last."""
-        return await tallies.read(self._line, span, count, self._now())
+    async def minutes(self, count: int) -> list[Tally]:
+        """Give what was counted in the last minutes, the present one last."""
+        return await tallies.read(self._line, count, self._now())
 
 
 def _read(packed: bytes) -> LiveCall | None:

@@ -69,7 +69,7 @@ class LiveCalls:
     def moved(self, sid: str, session: Session, turn: Turn) -> None:
         """Take note of a turn that was committed."""
         if session.turn == 0:
-            self.tallies.count("calls", ("minute", "hour", "day"))
+            self.tallies.count("calls")
         if len(self._moved) < MOST_UNSENT or sid in self._moved:
             self._moved[sid] = None if isinstance(turn.next, End) else (session, turn)
 
