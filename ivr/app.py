@@ -220,6 +220,7 @@ def create_app(
         await versions.leave()
         await hotline.works.drain(DRAIN_SECONDS)
         await recorder.send_on()
+        await live.send()
         await trail.stop(AUDIT_STOPS_SECONDS)
         await accounts.close()
         await redis.aclose()
@@ -256,6 +257,9 @@ def create_app(
                 versions=versions,
                 leaving=lambda: app.state.draining,
                 patience=patience,
+                health=health,
+                orders=orders,
+                problems=lambda: len(edits.refused),
             )
         )
     )

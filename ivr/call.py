@@ -25,10 +25,7 @@ QueueOutcome = Literal["answered", "left", "failed", "again"]
 
 
 class Started(Struct, frozen=True, tag=True):
-    """The call has just come in; `dropped` is what its caller had chosen in a call that broke off just before.
-
-    `agents_only`: self-service is switched off for it.
-    """
+    """The call has just come in; `dropped` was chosen in one that broke off before, `agents_only`: no self-service."""
 
     dropped: str = ""
     agents_only: bool = False
@@ -90,10 +87,7 @@ class DialEnded(Struct, frozen=True, tag=True):
 
 
 class Recorded(Struct, frozen=True, tag=True):
-    """The caller has spoken a message: what the carrier calls it, its seconds, and whether ``#`` ended it.
-
-    The recording lies with the carrier, none of it on this machine.
-    """
+    """The caller has spoken a message, which the carrier keeps: its name there, its seconds, whether ``#`` ended it."""
 
     recording: str
     seconds: int

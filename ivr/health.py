@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Final, Literal, NamedTuple
 
+from ivr.accounts.breaker import State
 from ivr.accounts.client import AccountClient
 from ivr.audit.trail import AuditTrail
 from ivr.counters import Counters
@@ -42,6 +43,11 @@ class Health:
         self._counters = counters
         self._accounts = accounts
         self._trail = trail
+
+    @property
+    def breaker(self) -> State:
+        """How the breaker before the account service stands at this worker."""
+        return self._accounts.breaker.state
 
     async def faults(self) -> list[Fault]:
         """Give what is wrong now."""

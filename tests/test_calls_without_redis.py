@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,10 +17,13 @@ import pytest_asyncio
 from hotline_under_test import UnderTest, serving
 from redis.asyncio import Redis
 from redis_nodes import Network
+from served import Served
 from tampering import (
     BALANCE,
     NUMBER,
     PASSWORD,
+    PATIENT,
+    SEALS,
     SHORT,
     SUM,
     Caller,
@@ -32,6 +36,7 @@ from tampering import (
 from tcp_proxy import TcpProxy
 
 from ivr.embedded import EmbeddedValkey
+from ivr.orders import Orders, StandingOrders
 from ivr.redis_line import connect
 
 BACK_WITHIN_S = 2.0
@@ -180,6 +185,47 @@ async def test_a_fault_leaves_the_public_part_and_the_agents(hotline: UnderTest,
         await during.keys("1")
         await during.keys(NUMBER + "#")
         assert SUM in (await during.keys(PASSWORD)).said
+
+
+async def test_standing_orders_hold_when_redis_goes_right_after_them_and_are_given_back_to_an_empty_one(
+    hotline: UnderTest, trouble: Trouble
+) -> None:
+    line = "因系统故障，余额查询今天暂停。"
+    orders = StandingOrders(trouble.redis, SEALS, deadline=PATIENT)
+    made = await orders.change(lambda _: Orders(0, frozenset({"demo"}), {"zh": line}), by="chen", at=1)
+    await _followed(hotline, made)
+    await trouble.killed()
+    try:
+        for workers in (1, 2):
+            async with calling(hotline, workers=workers) as other:
+                said = (await other.rings()).said
+                assert said.startswith(line + words("agents_only.told"))
+    finally:
+        await trouble.started()
+    await emptied(trouble.redis)
+    fresh = StandingOrders(trouble.redis, SEALS, deadline=PATIENT)
+    await _comes(fresh.look, made)
+    await _followed(hotline, await fresh.change(lambda _: Orders(), by="chen", at=2))
+
+
+async def _followed(hotline: UnderTest, orders: Orders) -> None:
+    """Wait until every worker goes by these orders."""
+
+    async def goes_by(worker: Served) -> Orders:
+        held: Orders = worker.app.state.hotline.stepping.emergency.orders.now
+        return held
+
+    for worker in hotline.served:
+        await _comes(partial(goes_by, worker), orders)
+
+
+async def _comes(look: Callable[[], Awaitable[Orders]], orders: Orders) -> None:
+    until = time.monotonic() + 20
+    while True:
+        if (found := await look()) == orders:
+            return
+        assert time.monotonic() < until, found
+        await asyncio.sleep(0.05)
 
 
 async def _ends_quietly(hotline: UnderTest) -> None:

@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ivr.call import Edge
 from ivr.drawing.chart import Chart, chart
-from ivr.drawing.dot import dot
+from ivr.drawing.dot import Heat, dot
 from ivr.drawing.layers import Layout, Link, Size, lay_out
 from ivr.drawing.svg import svg
 from ivr.library import Library, build, default_dirs, load
 
 SVG = "{http://www.w3.org/2000/svg}"
 QUOTED = r'"((?:[^"\\]|\\[\\"n])*)"'
-NODE = re.compile(rf" +{QUOTED} \[label={QUOTED}, id={QUOTED}, class=(\w+), [^\]]*\];")
+NODE = re.compile(rf' +{QUOTED} \[label={QUOTED}, id={QUOTED}, class="(\w+(?: lost\d)?)", [^\]]*\];')
 EDGE = re.compile(rf' +{QUOTED} -> {QUOTED} \[id="way\.(\d+)"(?:, label={QUOTED})?(, style=dashed, class=into)?\];')
 OTHER = re.compile(
     rf"digraph flows {{|    (?:graph|node|edge) \[.*\];|    subgraph {QUOTED} {{|        label=.*;|    }}|}}"
@@ -87,6 +88,24 @@ def test_dot_has_every_place_and_bundle_and_nothing_that_graphviz_would_read_oth
         assert ways == [(one.source, one.target, one.into, one.labels) for one in drawn.bundles]
     hotline = next(found for found in map(NODE.fullmatch, dot(chart(build(HOSTILE))).splitlines()) if found)
     assert plain(hotline[2]).splitlines()[1] == 'a"<b>&\\n;]--> \\'
+
+
+def test_heat_tells_how_many_came_and_were_lost_and_what_was_walked(library: Library) -> None:
+    fetched, told = Edge("balance", "fetch", "ok"), Edge("balance", "tell", "to")
+    heat = Heat({fetched: 400, told: 100}, {"at.after.menu": 200}, {"at.after.menu": 40})
+    lines = [line.strip() for name in ("balance", "after") for line in dot(chart(library, name), heat).splitlines()]
+
+    def begins(start: str) -> str:
+        (found,) = [line for line in lines if line.startswith(start)]
+        return found
+
+    assert 'label=" ok\\n400 ×", penwidth=6.00' in begins('"at.balance.fetch" -> "at.balance.tell"')
+    assert 'label=" 100 ×", penwidth=3.50' in begins('"at.balance.tell" -> ')
+    assert "label" not in begins('"at.balance.frozen" -> ')
+    assert "class=cold" in begins('"at.balance.frozen" -> ')
+    assert "came" not in begins('"at.balance.fetch" [')
+    assert "200 came, 40 lost" in begins('"at.after.menu" [')
+    assert 'class="menu lost2"' in begins('"at.after.menu" [')
 
 
 def test_svg_has_every_place_and_stands_for_itself(library: Library) -> None:

@@ -1,14 +1,26 @@
 """The map of the flows over HTTP: who sees it, what it is made of, and what its parts say."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 import pytest
 import pytest_asyncio
-from hotline_under_test import OPERATOR, UnderTest
+from hotline_under_test import OPERATOR, UnderTest, serving
 
+from ivr.app import wall_clock
+from ivr.call import Edge
+from ivr.call_records.archive import Archive
+from ivr.call_records.figures import Figures
+from ivr.call_records.path import Passage
+from ivr.call_records.record import CallRecord
+from ivr.call_records.ways import NOWHERE, Place
+from ivr.database.opening import opened
+from ivr.database.upgrading import upgrade
 from ivr.library import Library, default_dirs, load
+from ivr.lint.plan import Plan
+from ivr.serve import sqlite_url
+from ivr.web.flow_reading import read_node
 
 PATHS = ["/flows", "/flows/chart", "/flows/node?flow=main&node=menu", "/flows/search?q=x", "/flows/live"]
 
@@ -16,6 +28,17 @@ PATHS = ["/flows", "/flows/chart", "/flows/node?flow=main&node=menu", "/flows/se
 @pytest.fixture(scope="module")
 def library() -> Library:
     return load(*default_dirs())
+
+
+@pytest.fixture(scope="module")
+def database_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return sqlite_url(tmp_path_factory.mktemp("database") / "calls.sqlite3")
+
+
+@pytest.fixture(scope="module")
+def hotline(valkey_url: str, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
+    with serving(valkey_url, tmp_path_factory.mktemp("data"), database_url=database_url) as served:
+        yield served
 
 
 @pytest_asyncio.fixture
@@ -64,8 +87,19 @@ async def test_every_node_tells_its_prompts_in_every_language_and_its_ways(
     for catalog in library.catalogs.values():
         assert catalog.prompts["identify.ask_pin"].segments[0].text in told
     assert 'href="/flows?flow=prove&amp;node=check"' in told
+    waits = (await browsing.get("/flows/node", params={"flow": "agent", "node": "connect"})).text
+    for prompt in ("agent.transfer", "queue.position", "queue.options"):
+        assert f"<code>{prompt}</code>" in waits
     for flow, node in (("prove", "nowhere"), ("nowhere", "pin"), ("", ""), ("main", "<b>")):
         assert (await browsing.get("/flows/node", params={"flow": flow, "node": node})).status_code == 404
+
+
+def test_no_prompt_of_a_node_is_left_out(library: Library) -> None:
+    plan = Plan(library, {}, (), {}, {}, 0)
+    for flow, name, node in plan.nodes():
+        read = read_node(library, flow.flow, name)
+        assert read is not None
+        assert {said.prompt for said in read.said} >= {spoken.prompt for spoken in plan.prompts_of(name, node)}
 
 
 @pytest.mark.parametrize(
@@ -96,10 +130,55 @@ async def test_what_is_asked_for_never_becomes_a_part_of_the_page(browsing: http
 async def test_a_stream_begins_with_where_calls_are(hotline: UnderTest, browsing: httpx2.AsyncClient) -> None:
     async with hotline.carrier() as carrier:
         call = await carrier.dial()
-        async with browsing.stream("GET", "/flows/live", headers={"Accept": "text/event-stream"}) as stream:
+        asked = {"Accept": "text/event-stream"}
+        async with browsing.stream("GET", "/flows/live", headers=asked, timeout=60) as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")
             async for line in stream.aiter_lines():
                 if line.startswith("data:") and '"at.main.menu":1' in line:
                     assert call.sid not in line
                     break
         await call.hang_up()
+
+
+def record(number: int, days_ago: float) -> CallRecord:
+    """Give the record of a call that was cut off in the policy menu."""
+    at = wall_clock() - round(days_ago * 24 * 3600_000)
+    menu = Passage(0, 10, 2, Place("main", "menu"), (Edge("main", "came", "no"),), lang="zh")
+    policy = Passage(1, 4000, 3, Place("policy", "menu"), (Edge("main", "menu", "5"),), lang="zh")
+    over = Passage(2, 5000, 3, NOWHERE, lang="zh")
+    passages = (menu, policy, over)[: 3 if number % 2 else 2]
+    return CallRecord(f"CA{number:032x}", "5678", "demo", "v", at, at + 60_000, "caller", passages)
+
+
+async def test_heat_is_what_the_records_of_the_days_add_up_to(browsing: httpx2.AsyncClient, database_url: str) -> None:
+    async def dot_of(flow: str, days: str) -> str:
+        made = (await browsing.get("/flows/chart", params={"flow": flow, "days": days})).json()
+        assert made["heat"] is (days != "")
+        return str(made["dot"])
+
+    await upgrade(database_url)
+    async with opened(database_url) as engine:
+        await Archive(engine).take_over([record(0, 0.1), record(2, 0.2), record(4, 3.0)])
+    for days, walked in (("1", "2 ×"), ("7", "3 ×")):
+        assert f"key 5\\n{walked}" in await dot_of("main", days)
+        assert f"{walked[0]} came, {walked[0]} lost" in await dot_of("policy", days)
+        assert f"{walked[0]} came, {walked[0]} lost" in await dot_of("", days)
+        assert f"{walked[0]} came, 0 lost" in await dot_of("main", days)
+    assert "×" not in await dot_of("main", "")
+    told = (await browsing.get("/flows/node", params={"flow": "policy", "node": "menu", "days": "7"})).text
+    assert '<dt>到过</dt><dd class="figure">3</dd><dt>没有答案就挂机</dt><dd class="figure">3</dd>' in told
+
+
+async def test_without_the_database_the_map_is_drawn_without_heat(
+    browsing: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise OSError("The database is away.")
+
+    monkeypatch.setattr(Figures, "tally", away)
+    made = (await browsing.get("/flows/chart", params={"flow": "main", "days": "1"})).json()
+    assert made["heat"] is False
+    assert "at.main.menu" in made["dot"]
+    told = await browsing.get("/flows/node", params={"flow": "main", "node": "menu", "days": "1"})
+    assert told.status_code == 200
+    assert "到过" not in told.text

@@ -110,7 +110,7 @@ class _Drawing:
     def _box(self, box: Box, at: Point) -> None:
         bare = " bare" if box.kind in _BARE else ""
         self.parts.append(f'<g class="{box.kind}{bare}" id="{escape(box.place)}">{_shape(box.kind, _size(box), at)}')
-        lines = list(lines_of(box))
+        lines = lines_of(box)
         top = at.y - (len(lines) - 1) * _LINE / 2
         for number, line in enumerate(lines):
             self._text((line,), Point(at.x, top + number * _LINE), "" if number else "name")
@@ -166,7 +166,7 @@ def _size(box: Box) -> Size:
         "call": 1,
         "elsewhere": 1,
     }.get(box.kind, 0)
-    return _room(tuple(lines_of(box)), 20 + slanted * _SLANT, 4 if box.kind in _BARE else 14)
+    return _room(lines_of(box), 20 + slanted * _SLANT, 4 if box.kind in _BARE else 14)
 
 
 def _room(lines: Sequence[str], across: float, down: float) -> Size:

@@ -16,25 +16,24 @@ KEPT_MS: Final = 3 * 3600_000
 BOUNDS_MS: Final = tuple(round(5 * 1.25**step) for step in range(33))
 """Upper bounds, in ms, of the classes in which the times of turns are counted: 5 ms to 6 s, each a quarter wider."""
 
+_TURNS: Final = tuple(f"turn {place}" for place in range(len(BOUNDS_MS) + 1))
+
 
 class Tallies:
     """What one worker has counted and not sent yet. `now` gives ms since 1970."""
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
-        self._counted: dict[int, Counter[str]] = {}
+        self._counted: dict[int, dict[str, int]] = {}
 
     def turn(self, seconds: float) -> None:
         """Count a webhook of a call by the time that its answer took."""
-        self.count(f"turn {bisect_left(BOUNDS_MS, seconds * 1000)}")
+        self.count(_TURNS[bisect_left(BOUNDS_MS, seconds * 1000)])
 
     def count(self, what: str) -> None:
         """Count something that happens now."""
-        minute = self._now() // MINUTE_MS
-        counter = self._counted.get(minute)
-        if counter is None:
-            counter = self._counted[minute] = Counter()
-        counter[what] += 1
+        counted = self._counted.setdefault(self._now() // MINUTE_MS, {})
+        counted[what] = counted.get(what, 0) + 1
 
     def commands(self) -> list[Command]:
         """Give what adds up in Redis what was counted, and forget it."""

@@ -1,6 +1,6 @@
 """The pages for people with a browser: one look, no build step, nothing from the network."""
 
-PAGES = frozenset({"", "console", "flows", "log-in", "log-out", "phone", "static"})
+PAGES = frozenset({"", "console", "flows", "log-in", "log-out", "operations", "phone", "static"})
 """The first segments of the paths that lead to pages; every other path is for machines."""
 
 

@@ -10,16 +10,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ivr.call_records.figures import Tally
+from ivr.call_records.ways import Place
+from ivr.database.line import DatabaseAwayError
 from ivr.door import Door
-from ivr.drawing.chart import Chart, chart, overview, place
-from ivr.drawing.dot import dot
+from ivr.drawing.chart import Chart, chart, overview, place, start_of
+from ivr.drawing.dot import Heat, dot
 from ivr.library import Library
 from ivr.live.board import Board
 from ivr.live.calls import LiveCall
 from ivr.redis_line import StoreAway
 from ivr.walk import CHINA
-from ivr.web.flow_reading import found, read_node
+from ivr.web.flow_reading import figures_of, found, read_node
 from ivr.web.guard import Guard, Visit
+from ivr.web.operations_look import Lookout
 from ivr.web.parts import Parts
 from ivr.web.pulse import Pulse
 from ivr.web.streams import stream
@@ -34,6 +38,11 @@ MOST_CALLS: Final = 200
 POLICY_OF_THE_MAP: Final = f"{POLICY}; script-src 'self' 'wasm-unsafe-eval'"
 """Graphviz comes as WebAssembly, which browsers compile only where this is allowed; no text becomes a script by it."""
 
+DAYS: Final = {"1": 1, "7": 7}
+"""Days of which the heat can be seen."""
+
+MINUTE_MS, DAY_MS = 60_000, 24 * 3600_000
+
 _CHARTS_KEPT: Final = 64
 
 
@@ -46,7 +55,8 @@ class Seen(NamedTuple):
 class FlowMap:
     """The page `/flows` and what it asks for. Nothing personal is on it."""
 
-    def __init__(self, parts: Parts, guard: Guard, door: Door, pages: Pages, board: Board) -> None:
+    def __init__(self, parts: Parts, guard: Guard, door: Door, pages: Pages, board: Board, lookout: Lookout) -> None:
+        self._lookout = lookout
         self._now = parts.now
         self._leaving = parts.leaving
         self._versions = parts.versions
@@ -78,29 +88,48 @@ class FlowMap:
             flows=list(library.flows),
             flow=flow if flow in library.flows or flow == WHOLE else OVERVIEW,
             node=node,
+            figures=None,
             version=library.version,
         )
         page.headers["Content-Security-Policy"] = POLICY_OF_THE_MAP
         return page
 
     async def _chart(self, request: Request, _: Visit | None) -> Response:
-        """Give a flow as DOT, and which ways each of its lines stands for; 404 for a flow that there is not."""
+        """Give a flow as DOT, and which ways each of its lines stands for; 404 for a flow that there is not.
+
+        With the parameter ``days`` it tells what calls did in as many days, unless the database is away.
+        """
         library, flow = self._versions.current, request.query_params.get("flow", OVERVIEW)
         if flow not in (OVERVIEW, WHOLE, *library.flows):
             return Response(status_code=404)
+        days = DAYS.get(request.query_params.get("days", ""))
+        if days is not None and (tally := await self._tally(days)):
+            return _json(msgspec.json.encode(_drawn(library, flow, _heat(tally, flow))))
         written = self._charts.get((library.version, flow))
         if written is None:
             written = self._charts[library.version, flow] = msgspec.json.encode(_drawn(library, flow))
             if len(self._charts) > _CHARTS_KEPT:
                 self._charts.popitem(last=False)
-        return Response(written, media_type="application/json", headers=HEADERS)
+        return _json(written)
+
+    async def _tally(self, days: int) -> Tally | None:
+        """Add up the calls of some days, as they were half a minute ago at most; None where the database is away."""
+        ends = self._now() // MINUTE_MS * MINUTE_MS + MINUTE_MS
+        try:
+            return await self._lookout.figures(lambda figures: figures.tally(ends - days * DAY_MS, ends))
+        except DatabaseAwayError:
+            return None
 
     async def _node(self, request: Request, _: Visit | None) -> Response:
         asked = request.query_params
         node = read_node(self._versions.current, asked.get("flow", ""), asked.get("node", ""))
         if node is None:
             return Response(status_code=404)
-        return Response(self._pages.part("flow_node.html", node=node), media_type="text/html", headers=HEADERS)
+        days = DAYS.get(asked.get("days", ""))
+        tally = None if days is None else await self._tally(days)
+        figures = None if tally is None else figures_of(tally, node)
+        body = self._pages.part("flow_node.html", node=node, figures=figures)
+        return Response(body, media_type="text/html", headers=HEADERS)
 
     async def _search(self, request: Request, _: Visit | None) -> Response:
         wanted = request.query_params.get("q", "").strip()[:60]
@@ -125,12 +154,31 @@ async def _look(board: Board) -> Seen:
         return Seen(None)
 
 
-def _drawn(library: Library, flow: str) -> Mapping[str, Any]:
+def _heat(tally: Tally, flow: str) -> Heat:
+    """Give what is drawn of a tally; in the overview a flow has what all its nodes have."""
+
+    def at(one: Place) -> str:
+        return start_of(one.flow) if flow == OVERVIEW else place(*one)
+
+    came, lost = Counter[str](), Counter[str]()
+    for here, count in tally.visits.items():
+        came[at(here)] += count
+    for (here, _), count in tally.drops.items():
+        lost[at(here)] += count
+    return Heat(tally.edges, came, lost)
+
+
+def _json(written: bytes) -> Response:
+    return Response(written, media_type="application/json", headers=HEADERS)
+
+
+def _drawn(library: Library, flow: str, heat: Heat | None = None) -> Mapping[str, Any]:
     made: Chart = overview(library) if flow == OVERVIEW else chart(library, None if flow == WHOLE else flow)
     return {
         "version": library.version,
-        "dot": dot(made),
+        "dot": dot(made, heat),
         "ways": [["/".join(edge) for edge in bundle.edges] for bundle in made.bundles],
+        "heat": heat is not None,
     }
 
 

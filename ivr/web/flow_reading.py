@@ -1,10 +1,12 @@
 """What the map tells of a node: what it says, in every language, and where it leads; and where a word is found."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from ivr.call_records.figures import Drop, Tally
+from ivr.call_records.ways import Place
 from ivr.drawing.chart import arrows
-from ivr.flow import AGAIN, ANNOUNCEMENTS, CallNode, CollectNode, MenuNode, Node, SayNode
+from ivr.flow import ANNOUNCEMENTS, CallNode, CollectNode, MenuNode, Node, SayNode, TransferNode, Waiting
 from ivr.library import Library
 from ivr.speech import LANGUAGES
 
@@ -27,6 +29,19 @@ _FIELDS: Final = {
     "senior": "六十岁以上",
     "help": "第二次起补充",
     "kept": "沿用已输入的",
+}
+_WAITING: Final = {
+    "position": "排队时，前面还有人",
+    "next": "排队时，下一位就是",
+    "minutes": "排队时，知道要等多久",
+    "patience": "排队时，继续等",
+    "options": "排队时，可以按的键",
+}
+DROP_NAMES: Final[Mapping[Drop, str]] = {
+    "hung_up": "没有答案就挂机",
+    "agent": "改找人工",
+    "silence": "一直不按键",
+    "wrong_keys": "一直按错",
 }
 MOST_HITS: Final = 40
 
@@ -118,6 +133,9 @@ def _said(node: Node) -> Iterator[tuple[str, str]]:
             yield from ((f"逐条播报（{kind}）", prompt) for kind, prompt in node.rows.items())
         case MenuNode():
             yield from ((f"到 {offer.last} 为止", offer.say) for offer in node.offers)
+        case TransferNode(waiting=Waiting() as waiting):
+            for field, occasion in _WAITING.items():
+                yield from ((occasion, prompt) for prompt in getattr(waiting, field))
 
 
 def _texts(library: Library, prompt: str) -> list[tuple[str, str, str]]:
@@ -146,6 +164,8 @@ def _does(node: Node) -> Iterator[tuple[str, str]]:
             yield name, str(value)
 
 
-def is_again(way: Way) -> bool:
-    """Tell whether a way leads nowhere but to what was just heard."""
-    return way.node == AGAIN
+def figures_of(tally: Tally, node: NodeRead) -> list[tuple[str, int]]:
+    """Give what calls did at a node, in words: how often they came, and how they were lost there."""
+    here = Place(node.flow, node.name)
+    came = tally.visits[here] or sum(count for edge, count in tally.edges.items() if (edge.flow, edge.node) == here)
+    return [("到过", came), *((name, tally.drops[here, drop]) for drop, name in DROP_NAMES.items())]

@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 from redis.asyncio import Redis
 
 from ivr.audit.trail import AuditTrail
+from ivr.health import Health
+from ivr.orders import StandingOrders
 from ivr.seals import Seals
 from ivr.settings import Settings
 from ivr.versions.live import LiveVersions
@@ -19,6 +21,7 @@ class Parts(NamedTuple):
 
     `leaving` says that the worker is about to end: streams do not hold it up. `redis` is a client of their own: however
     long a page waits, no call waits for a connection that it holds. A step there may take `patience` seconds.
+    `problems` counts those of the flow files.
     """
 
     settings: Settings
@@ -29,3 +32,6 @@ class Parts(NamedTuple):
     versions: LiveVersions
     leaving: Callable[[], bool]
     patience: float
+    health: Health
+    orders: StandingOrders
+    problems: Callable[[], int]

@@ -21,13 +21,20 @@ from ivr.web.flow_map import FlowMap
 from ivr.web.guard import Guard
 from ivr.web.lockout import Lockout
 from ivr.web.login import LogIn
+from ivr.web.operations import Operations
+from ivr.web.operations_look import Lookout
 from ivr.web.parts import Parts
 from ivr.web.phone import PhonePage
 from ivr.web.sessions import Sessions
 from ivr.web.statics import Statics
 from ivr.web.writing import Pages, Place
 
-PLACES: Final = (Place("/phone", "电话"), Place("/console", "坐席台", "agent"), Place("/flows", "流程图"))
+PLACES: Final = (
+    Place("/phone", "电话"),
+    Place("/console", "坐席台", "agent"),
+    Place("/flows", "流程图"),
+    Place("/operations", "运行状况", "supervisor"),
+)
 """Where people can go, in this order."""
 
 _SENTENCES: Final = {
@@ -63,7 +70,9 @@ class Site:
         self._phone = PhonePage(pages, parts)
         self._log_in = LogIn(guard, lockout, pages, parts.seals, parts.trail, samples=samples)
         board = Board(parts.redis, parts.now, deadline=parts.patience)
-        self._map = FlowMap(parts, guard, Door(parts.settings), pages, board)
+        lookout = Lookout(parts, board, self._database)
+        self._operations = Operations(parts, guard, pages, lookout)
+        self._map = FlowMap(parts, guard, Door(parts.settings), pages, board, lookout)
         self._desk = Desk(parts, guard, pages)
         self._app = Starlette(
             routes=[
@@ -73,6 +82,7 @@ class Site:
                 *self._map.routes(),
                 *self._phone.routes(),
                 *self._desk.routes,
+                *self._operations.routes(),
             ],
             exception_handlers={
                 HTTPException: self._refused,
@@ -92,6 +102,7 @@ class Site:
         await self._map.stop()
         await self._phone.stop()
         await self._desk.stop()
+        await self._operations.stop()
         await self._database.stop()
         await self._redis.aclose()
 

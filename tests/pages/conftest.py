@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from browsers import browsing
+from desk import give_accounts
 from hotline_under_test import AT_HOME, UnderTest, serving
 from playwright.async_api import Browser
 from tampering import emptied
 
 from ivr.redis_line import connect
+from ivr.serve import sqlite_url
 
 HERE = Path(__file__).parent
 
@@ -32,12 +34,15 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="module")
 def hotline(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    """Serve the hotline, as two workers, on an empty Redis whose counters are vouched for."""
-    asyncio.run(_vouched_for(valkey_url))
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, public_url=AT_HOME) as served:
+    """Serve the hotline, as two workers, on an empty Redis whose counters are vouched for; ``chen`` is a supervisor."""
+    folder = tmp_path_factory.mktemp("data")
+    database_url = sqlite_url(folder / "calls.sqlite3")
+    asyncio.run(_prepared(valkey_url, database_url))
+    with serving(valkey_url, folder, workers=2, database_url=database_url, public_url=AT_HOME) as served:
         yield served
 
 
-async def _vouched_for(valkey_url: str) -> None:
+async def _prepared(valkey_url: str, database_url: str) -> None:
+    await give_accounts(database_url, "chen", role="supervisor")
     async with connect(valkey_url) as redis:
         await emptied(redis)

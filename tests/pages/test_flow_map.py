@@ -76,7 +76,9 @@ async def test_what_callers_hear_is_found_and_leads_to_its_node(browser: Browser
 
 
 async def test_the_map_is_fit_for_everybody(browser: Browser, hotline: UnderTest) -> None:
-    async with visiting(browser, hotline.urls[0], extra_http_headers=OPERATOR, viewport=PHONE) as page:
+    async with visiting(
+        browser, hotline.urls[0], extra_http_headers=OPERATOR, viewport=PHONE, reduced_motion="reduce"
+    ) as page:
         await open_map(page, "?flow=main&node=menu")
         await expect(page.locator("#node h2")).to_contain_text("main / menu")
         await accessible(page)

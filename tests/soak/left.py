@@ -13,11 +13,12 @@ KINDS: Final = {
     "times of refusals": re.compile(rb"ivr:refusal:.*"),
     "flow versions": re.compile(rb"ivr:flows:.*"),
     "records of calls on their way": re.compile(rb"ivr:\{records\}:.*|ivr:\{CA[0-9a-f]{32}\}:left"),
+    "standing orders": re.compile(rb"ivr:\{orders\}"),
     "what is told to those who watch": re.compile(rb"ivr:\{live\}:.*"),
     "callbacks, and how many are open": re.compile(rb"ivr:\{callbacks\}:.*"),
     "calls that broke off": re.compile(rb"ivr:dropped:.*"),
 }
-ENDLESS: Final = frozenset({"epochs of counters"})
+ENDLESS: Final = frozenset({"epochs of counters", "standing orders"})
 """What no call causes may stay for ever."""
 OTHER = "other"
 

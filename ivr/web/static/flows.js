@@ -8,10 +8,12 @@
   const where = document.getElementById("where");
   const flows = document.getElementById("flow");
   const calls = document.getElementById("call");
+  const days = document.getElementById("days");
   const search = document.getElementById("search");
   const graphviz = Viz.instance();
   const charts = new Map();
   const AWAY = "Redis 没有应答，看不到现在的通话。";
+  const HEAT_MS = 60000;
   const NOBODY = "现在没有通话。";
 
   let drawn = null; // the flow in the chart: its name, and which edges each of its lines stands for
@@ -21,22 +23,25 @@
 
   const named = (id) => chart.querySelector(`[id="${CSS.escape(id)}"]`);
 
+  // A chart is kept for as long as nothing in it can be new; the heat changes.
   async function read(flow) {
-    if (!charts.has(flow)) {
-      const answer = await fetch(`/flows/chart?flow=${encodeURIComponent(flow)}`);
+    const url = `/flows/chart?flow=${encodeURIComponent(flow)}&days=${days.value}`;
+    if (!charts.has(url)) {
+      const answer = await fetch(url);
       if (!answer.ok) throw new Error(`No chart of ${flow}.`);
-      charts.set(flow, await answer.json());
+      charts.set(url, await answer.json());
+      if (days.value) setTimeout(() => charts.delete(url), HEAT_MS);
     }
-    return charts.get(flow);
+    return charts.get(url);
   }
 
   // Draws are done one after the other: who asks for another flow meanwhile gets that one last.
   function draw(flow) {
     drawing = drawing.then(async () => {
-      if (drawn?.flow === flow) return;
+      if (drawn?.flow === flow && drawn.days === days.value) return;
       const made = await read(flow);
       const svg = (await graphviz).renderSVGElement(made.dot);
-      drawn = { flow, ways: made.ways, version: made.version, width: parseFloat(svg.getAttribute("width")), svg };
+      drawn = { flow, days: days.value, heat: made.heat, ways: made.ways, version: made.version, width: parseFloat(svg.getAttribute("width")), svg };
       svg.querySelectorAll("title").forEach((title) => title.remove());
       svg.setAttribute("role", "group");
       svg.setAttribute("aria-label", flow || "总览");
@@ -79,7 +84,7 @@
     const there = named(`at.${flow}.${node}`);
     chart.querySelectorAll(".chosen").forEach((one) => one.classList.remove("chosen"));
     if (there) { there.classList.add("chosen"); show(there); }
-    const answer = await fetch(`/flows/node?flow=${encodeURIComponent(flow)}&node=${encodeURIComponent(node)}`);
+    const answer = await fetch(`/flows/node?flow=${encodeURIComponent(flow)}&node=${encodeURIComponent(node)}&days=${days.value}`);
     if (answer.ok) panel.innerHTML = await answer.text();
     history.replaceState(null, "", `/flows?flow=${encodeURIComponent(flow)}&node=${encodeURIComponent(node)}`);
   }
@@ -123,14 +128,15 @@
     if (drawn?.flow === "") {
       for (const flow of Object.keys(live.flows)) named(`at.${flow}.START`)?.classList.add("someone");
     }
-    if (!call) { tell(live.all ? `现在有 ${live.all} 通通话。` : NOBODY); return; }
+    const cold = drawn && drawn.days && !drawn.heat ? "数据库没有应答，看不到热度。" : "";
+    if (!call) { tell((live.all ? `现在有 ${live.all} 通通话。` : NOBODY) + cold); return; }
     const there = named(call.at);
     if (there) { there.classList.add("here"); show(there); }
     drawn?.ways.forEach((edges, number) => {
       if (edges.some((edge) => call.ways.includes(edge))) named(`way.${number}`)?.classList.add("walked");
     });
     const other = drawn && call.version !== drawn.version ? "（这通电话用的是另一个版本的流程）" : "";
-    tell(`通话 ${call.name}，${call.since} 打进 ${call.hotline}：${call.flows.join(" › ")} / ${call.node}${other}。现在共 ${live.all} 通。`);
+    tell(`通话 ${call.name}，${call.since} 打进 ${call.hotline}：${call.flows.join(" › ")} / ${call.node}${other}。现在共 ${live.all} 通。${cold}`);
   }
 
   function tell(text) { if (where.textContent !== text) where.textContent = text; }
@@ -148,6 +154,7 @@
 
   flows.addEventListener("change", () => { follow(""); draw(flows.value).then(light); });
   calls.addEventListener("change", light);
+  days.addEventListener("change", () => draw(drawn?.flow ?? "").then(light));
   document.getElementById("tools").addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("larger").addEventListener("click", () => zoom(1.25));
   document.getElementById("smaller").addEventListener("click", () => zoom(0.8));
