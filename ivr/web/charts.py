@@ -1,22 +1,12 @@
-"""Charts as SVG, written by the server: bars that are stacked, and lines; without a script.
-
-What they give is ready for a page: every text in it is escaped.
-"""
+"""Charts: where bars, lines and words of one lie; ``chart.html`` draws them as SVG, without a script."""
 
 from collections.abc import Sequence
-from html import escape
 from math import ceil, log10
 from typing import Final, NamedTuple
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 10, 24
 _TICKS: Final = 4
 _LABEL_WIDE: Final = 60
-
-_WHOLE: Final = '<svg class="figures" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
-_RECT: Final = '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>'
-_LINE: Final = '<path class="line {}" d="{}"/>'
-_RULE: Final = '<path class="grid" d="M{} {:.1f}H{}"/>'
-_TEXT: Final = '<text class="{}" x="{:.1f}" y="{:.1f}">{}</text>'
 
 
 class Series(NamedTuple):
@@ -34,6 +24,32 @@ class Label(NamedTuple):
     text: str
 
 
+class Word(NamedTuple):
+    """A word in a chart: `beside` the axis or `below` it."""
+
+    kind: str
+    x: float
+    y: float
+    text: str
+
+
+class Bar(NamedTuple):
+    """A bar, or a part of one."""
+
+    kind: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Path(NamedTuple):
+    """A line, as SVG writes it."""
+
+    kind: str
+    d: str
+
+
 class Frame(NamedTuple):
     """How large a chart is, in the units of its text; a page shows it wider or narrower."""
 
@@ -42,76 +58,62 @@ class Frame(NamedTuple):
 
     def y(self, value: float, most: float) -> float:
         """Give how far down a value lies."""
-        return self.high - _BOTTOM - (self.high - _TOP - _BOTTOM) * value / most
+        return round(self.high - _BOTTOM - (self.high - _TOP - _BOTTOM) * value / most, 1)
 
     def step(self, places: int) -> float:
         """Give the width of a place."""
         return (self.wide - _LEFT - _RIGHT) / max(places, 1)
-
-    def grid(self, most: float) -> str:
-        """Draw the axis and the lines of its round values."""
-        parts = []
-        for tick in range(_TICKS + 1):
-            value = most * tick / _TICKS
-            y = self.y(value, most)
-            parts += [
-                _RULE.format(_LEFT, y, self.wide - _RIGHT),
-                _TEXT.format("beside", _LEFT - 6, y + 4, f"{value:g}"),
-            ]
-        return "".join(parts)
-
-    def below(self, labels: Sequence[Label], step: float) -> str:
-        """Write words below the chart, as many as there is room for."""
-        apart = ceil(len(labels) * _LABEL_WIDE / self.wide) or 1
-        return "".join(
-            _TEXT.format("below", _LEFT + label.place * step, self.high - 6, escape(label.text))
-            for label in labels[::apart]
-        )
-
-    def svg(self, title: str, parts: Sequence[str]) -> str:
-        """Put the parts together."""
-        return _WHOLE.format(self.wide, self.high, escape(title), "".join(parts))
 
 
 LARGE: Final = Frame()
 SMALL: Final = Frame(360, 130)
 
 
-def bars(title: str, series: Sequence[Series], labels: Sequence[Label], frame: Frame = LARGE) -> str:
+class Chart(NamedTuple):
+    """A chart with everything in its place."""
+
+    title: str
+    frame: Frame
+    words: Sequence[Word]
+    bars: Sequence[Bar]
+    paths: Sequence[Path]
+
+
+def bars(title: str, series: Sequence[Series], labels: Sequence[Label], frame: Frame = LARGE) -> Chart:
     """Draw a bar for each place, the series one on top of the other."""
     places = len(series[0].values)
     totals = [sum(one.values[place] or 0 for one in series) for place in range(places)]
     most, step = nice(max(totals, default=0)), frame.step(places)
-    parts = [frame.grid(most), frame.below(labels, step)]
+    drawn = []
     for place in range(places):
         bottom = 0.0
         for one in series:
             value = one.values[place] or 0
             if value:
                 top = bottom + value
-                x, y = _LEFT + place * step + step * 0.1, frame.y(top, most)
-                parts.append(_RECT.format(one.kind, x, y, step * 0.8, frame.y(bottom, most) - y))
+                x, y = round(_LEFT + place * step + step * 0.1, 1), frame.y(top, most)
+                drawn.append(Bar(one.kind, x, y, round(step * 0.8, 1), round(frame.y(bottom, most) - y, 1)))
                 bottom = top
-    return frame.svg(title, parts)
+    return Chart(title, frame, _words(frame, most, labels, step), drawn, _rules(frame, most))
 
 
-def lines(title: str, series: Sequence[Series], labels: Sequence[Label], frame: Frame = LARGE) -> str:
+def lines(title: str, series: Sequence[Series], labels: Sequence[Label], frame: Frame = LARGE) -> Chart:
     """Draw a line for each series; where there is no value it is interrupted."""
     most = nice(max((value for one in series for value in one.values if value is not None), default=0))
     step = frame.step(max(len(one.values) for one in series))
-    parts = [frame.grid(most), frame.below(labels, step)]
+    drawn = _rules(frame, most)
     for one in series:
         path, pen = [], "M"
         for place, value in enumerate(one.values):
             if value is None:
                 pen = "M"
                 continue
-            path.append(f"{pen}{_LEFT + (place + 0.5) * step:.1f} {frame.y(value, most):.1f}")
+            path.append(f"{pen}{_LEFT + (place + 0.5) * step:.1f} {frame.y(value, most)}")
             if pen == "M":
                 path.append("h0.1")  # a value alone is a dot
             pen = "L"
-        parts.append(_LINE.format(one.kind, "".join(path)))
-    return frame.svg(title, parts)
+        drawn.append(Path(f"line {one.kind}", "".join(path)))
+    return Chart(title, frame, _words(frame, most, labels, step), (), drawn)
 
 
 def nice(most: float) -> float:
@@ -120,3 +122,20 @@ def nice(most: float) -> float:
         return _TICKS
     power = 10.0 ** int(log10(most / _TICKS))
     return next(size * power * _TICKS for size in (1, 2, 2.5, 5, 10) if size * power * _TICKS >= most)
+
+
+def _ticks(most: float) -> list[float]:
+    return [most * tick / _TICKS for tick in range(_TICKS + 1)]
+
+
+def _rules(frame: Frame, most: float) -> list[Path]:
+    return [Path("grid", f"M{_LEFT} {frame.y(value, most)}H{frame.wide - _RIGHT}") for value in _ticks(most)]
+
+
+def _words(frame: Frame, most: float, labels: Sequence[Label], step: float) -> list[Word]:
+    """Write the round values beside the chart, and below it as many of the labels as there is room for."""
+    apart = ceil(len(labels) * _LABEL_WIDE / frame.wide) or 1
+    return [
+        *(Word("beside", _LEFT - 6, frame.y(value, most) + 4, f"{value:g}") for value in _ticks(most)),
+        *(Word("below", round(_LEFT + one.place * step, 1), frame.high - 6, one.text) for one in labels[::apart]),
+    ]

@@ -162,7 +162,7 @@ def _facts(now: Now) -> Mapping[str, object]:
             SMALL,
         )
         if now.minutes
-        else "",
+        else None,
         "outcomes": [(OUTCOME_NAMES[one], slow.outcomes[one] if slow is not None else None) for one in OUTCOMES],
         "breaker": BREAKER_NAMES[now.breaker],
         "waits": [
