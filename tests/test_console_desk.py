@@ -1,6 +1,7 @@
 """What the console shows and does, over HTTP: whose callers, what needs an audit entry, and what is away."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import pytest_asyncio
 from calling_floor import Floor, calling_floor
 from desk import GENERAL, Desk, give_accounts
+from tampering import emptied
 
 from ivr.agents.accounts import GroupName
 from ivr.audit.trail import AuditAwayError, AuditTrail
@@ -185,6 +187,26 @@ async def test_the_stream_tells_what_changes_and_never_the_card(floor: Floor, li
     names = {line.removeprefix("event: ") for line in told if line.startswith("event: ")}
     assert names == {"presence", "queue", "status", "phase", "case"}
     assert "2173" not in "".join(told)
+
+
+async def test_a_stream_ends_soon_after_its_session(floor: Floor, lin: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ivr.web.console.SIGNED_IN_MS", 100)
+    told: list[str] = []
+
+    def listened() -> None:
+        with lin.client.stream("GET", "/console/live", headers={"Accept": "text/event-stream"}) as answer:
+            for line in answer.iter_lines():
+                told.append(line)
+                if line == "event: presence":
+                    signed_out.set()
+
+    signed_out = threading.Event()
+    listening = asyncio.create_task(asyncio.to_thread(listened))
+    await asyncio.to_thread(signed_out.wait, 15)
+    await emptied(floor.redis)
+    await asyncio.wait_for(listening, 15)
+    assert "event: out" in told
+    assert "登录已经结束" in told[-2]
 
 
 async def test_the_database_away_is_a_sentence_and_the_queue_goes_on(

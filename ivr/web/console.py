@@ -26,6 +26,9 @@ from ivr.web.writing import Pages
 CARD: Final = "card"
 LONGEST_NOTE: Final = 2000
 
+SIGNED_IN_MS: Final = 5000
+"""How often a stream looks whether its session still goes on."""
+
 NOBODY: Final = "现在没有人在等。"
 TAKEN: Final = "这位来电人刚被别人接走，或者已经挂机。"
 BUSY: Final = "请先写完手上这个来电的记录。"
@@ -110,7 +113,13 @@ class Console:
 
     async def _events(self, visit: Visit) -> AsyncIterator[Event]:
         agent, told = str(visit.account.id), dict[str, object]()
+        known_until = 0
         async for seen in self._watch.listen(visit.account, self.groups(visit.account)):
+            if self._now() >= known_until:
+                known_until = self._now() + SIGNED_IN_MS
+                if not seen.away and await self._guard.visitor(visit.request, uses=False) is None:
+                    yield Event("out", self._pages.part("out.html"))
+                    return
             case = seen.cases.get(agent)
             minute = self._now() // 60_000
             for name, depends_on in (
@@ -186,6 +195,7 @@ class Console:
             return await self._answer(visit, TAKEN if call else NOBODY)
         now = self._now()
         await self._cases.begin(agent, Case(waiter, now, now, "ringing"))
+        await self._presence.set(visit.account, "ready")
         return await self._answer(visit, case_changed=True)
 
     async def _let_go(self, visit: Visit) -> Response:

@@ -44,7 +44,7 @@ async def sits(browser: Browser, floor: Floor) -> AsyncIterator[Sits]:
     """Give a function that lets an agent sit down at the console, in a browser of their own."""
     async with AsyncExitStack() as visits:
 
-        async def one(name: str, worker: int = 0, **options: object) -> Page:
+        async def one(name: str, worker: int = 0, **options: Any) -> Page:
             page = await visits.enter_async_context(visiting(browser, floor.urls[worker], **options))
             await page.goto("/console")
             await page.get_by_label("账号").fill(name)
@@ -101,6 +101,7 @@ async def test_a_caller_is_seen_taken_spoken_with_and_noted(floor: Floor, sits: 
     await page.get_by_role("button", name="保存记录").press("Enter")
     await expect(page.locator("#card")).to_have_count(0)
     await expect(page.get_by_role("button", name="就绪")).to_have_attribute("aria-pressed", "true")
+    await expect(page.locator("#lost")).to_be_hidden()
     (note,) = await floor.notes(caller.call)
     assert (note.agent, note.outcome, note.text) == ("lin", "solved", "来电人问年限，已告知。")
     assert note.path == ("balance", "years")
@@ -289,3 +290,14 @@ async def test_a_message_is_listed_heard_and_seen_to(floor: Floor, sits: Sits) -
     await expect(page.locator("main")).to_contain_text("没有留言")
     await page.set_viewport_size(PHONE)
     await fits(page)
+
+
+async def test_a_page_that_has_lost_its_stream_says_so_until_it_is_back(floor: Floor, sits: Sits) -> None:
+    page = await sits("lin", breaks=True)
+    lost = page.locator("#lost")
+    await expect(lost).to_be_hidden()
+    await page.route("**/console/live", lambda route: route.abort())
+    await page.reload()
+    await expect(lost).to_be_visible()
+    await page.unroute("**/console/live")
+    await expect(lost).to_be_hidden()

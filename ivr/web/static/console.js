@@ -1,4 +1,5 @@
 // Single keys on the console, for those who switch them on: they must not surprise who types or speaks to a screen.
+// And a word where the page has lost its stream.
 "use strict";
 
 const KEYS = "console-keys";
@@ -19,3 +20,6 @@ document.addEventListener("change", (event) => {
 
 const box = document.getElementById("keys");
 if (box) box.checked = localStorage.getItem(KEYS) === "on";
+
+document.addEventListener("htmx:sseError", () => { document.getElementById("lost").hidden = false; });
+document.addEventListener("htmx:sseOpen", () => { document.getElementById("lost").hidden = true; });
