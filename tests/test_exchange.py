@@ -1,5 +1,6 @@
 """The local switch: calls in real time between phones and a hotline, with time made short."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from urllib.parse import parse_qsl
 
@@ -22,10 +23,16 @@ class Hotline:
     def __init__(self) -> None:
         self.documents: dict[str, str] = {}
         self.posted: list[tuple[str, dict[str, str]]] = []
+        self.held = ""
+        """The path whose answer waits until it is `let_go`."""
+        self.asked, self.let_go = asyncio.Event(), asyncio.Event()
 
-    def answer(self, request: httpx2.Request) -> httpx2.Response:
+    async def answer(self, request: httpx2.Request) -> httpx2.Response:
         fields = dict(parse_qsl(request.content.decode(), keep_blank_values=True))
         self.posted.append((request.url.path, fields))
+        if request.url.path == self.held:
+            self.asked.set()
+            await self.let_go.wait()
         if "status" in request.url.path:
             return httpx2.Response(204)
         body = self.documents.get(request.url.path, "<Hangup/>")
@@ -112,6 +119,38 @@ async def test_a_key_interrupts_and_keys_that_nobody_listens_to_are_lost(hotline
     assert hotline.fields("/turn")[0]["Digits"] == "1"
 
 
+async def test_keys_are_lost_while_the_hotline_is_asked_what_comes_next(hotline: Hotline, switch: Switch) -> None:
+    hotline.documents |= {
+        "/twilio/voice": gather("/turn", "one"),
+        "/turn": gather("/next", "two"),
+        "/next": "<Hangup/>",
+    }
+    hotline.held = "/turn"
+    phone, ear = plugged(switch)
+    switch.call_hotline(phone, "12333")
+    await ear.until("hears", text="one")
+    phone.happens(Key("1"))
+    await hotline.asked.wait()
+    phone.happens(Key("2"))
+    hotline.let_go.set()
+    await ear.until("lost", keys="2")
+    await ear.until("ended")
+    assert hotline.fields("/next")[0]["Digits"] == ""
+
+
+async def test_a_prompt_that_does_not_give_way_is_heard_to_its_end(hotline: Hotline, switch: Switch) -> None:
+    asks = gather("/turn", "word " * 40, "to the end").replace("<Gather ", '<Gather bargeIn="false" ')
+    hotline.documents["/twilio/voice"] = asks
+    phone, ear = plugged(switch)
+    switch.call_hotline(phone, "12333")
+    await ear.until("hears")
+    phone.happens(Key("1"))
+    await ear.until("lost", keys="1")
+    await ear.until("hears", text="to the end")
+    await ear.until("ended")
+    assert hotline.fields("/turn")[0]["Digits"] == ""
+
+
 async def test_an_entry_ends_with_its_key_and_the_next_wait_begins_with_each(hotline: Hotline, switch: Switch) -> None:
     hotline.documents["/twilio/voice"] = gather("/turn", "your number", digits="", timeout=600)
     phone, ear = plugged(switch)
@@ -141,6 +180,20 @@ async def test_a_phone_with_a_voice_of_its_own_sets_the_pace(hotline: Hotline, s
     assert isinstance(number, int)
     phone.happens(Said(number + 1))
     phone.happens(Said(number))
+    await ear.until("ended")
+
+
+async def test_a_slow_voice_is_waited_for(hotline: Hotline, switch: Switch) -> None:
+    hotline.documents["/twilio/voice"] = f"<Say>{'word ' * 200}</Say><Say>two</Say>"
+    phone, ear = plugged(switch, aloud=True)
+    switch.call_hotline(phone, "12333")
+    number = (await ear.until("hears"))["number"]
+    # Longer than it would take at the usual pace, but a voice may take three times as long.
+    assert await phone.events(len(ear.told), 1.5 * 80 * PACE) == []
+    assert isinstance(number, int)
+    phone.happens(Said(number))
+    await ear.until("hears", text="two")
+    phone.hang_up()
     await ear.until("ended")
 
 
@@ -275,6 +328,33 @@ async def test_a_key_leaves_the_queue_before_the_agent_comes(hotline: Hotline, s
     assert hotline.fields("/leg-over")[0]["DialCallStatus"] == "no-answer"
 
 
+async def test_a_caller_who_leaves_in_the_moment_in_which_the_agent_comes_is_not_had(
+    hotline: Hotline, switch: Switch
+) -> None:
+    queueing(hotline)
+    hotline.held = "/key"
+    caller, hears = plugged(switch)
+    agent, rings = plugged(switch, AGENT, answers=True)
+    switch.call_hotline(caller, "12333")
+    await hears.until("hears", text="please wait")
+    caller.happens(Key("1"))
+    await hotline.asked.wait()
+    switch.ringing.place(ORDER)
+    await rings.until("rings")
+    agent.pick_up()
+    await rings.until("hears", text="a caller, press one")
+    agent.happens(Key("1"))
+    for _ in range(2000):
+        if not switch.queues["q-1"]:  # the agent has taken the caller, who does not know of it yet
+            break
+        await asyncio.sleep(0.002)
+    hotline.let_go.set()
+    await hears.until("hears", text="goodbye")
+    await rings.until("ended", by="hotline")
+    assert hotline.fields("/after")[0]["QueueResult"] == "leave"
+    assert hotline.fields("/leg-over")[0]["DialCallStatus"] == "no-answer"
+
+
 @pytest.mark.parametrize("ends", ["rejected", "nobody", "busy", "taken back"])
 async def test_an_agent_who_is_not_had(hotline: Hotline, switch: Switch, ends: str) -> None:
     hotline.documents["/twilio/voice"] = gather("/turn", "word " * 4000)
@@ -325,8 +405,22 @@ async def test_a_number_is_rung_and_put_through_after_its_whisper(
         assert hotline.fields("/after")[0]["DialBridged"] == "true"
 
 
+async def test_a_phone_rings_no_more_when_the_caller_has_hung_up(hotline: Hotline, switch: Switch) -> None:
+    hotline.documents["/twilio/voice"] = f'<Dial action="/after"><Number>{AGENT}</Number></Dial>'
+    caller, hears = plugged(switch)
+    agent, rings = plugged(switch, AGENT, answers=True)
+    switch.call_hotline(caller, "12333")
+    await rings.until("rings")
+    caller.hang_up()
+    await hears.until("ended", by="phone")
+    await rings.until("ended", by="hotline")
+    assert agent.leg is None
+
+
 async def test_a_number_without_a_phone_fails(hotline: Hotline, switch: Switch) -> None:
     hotline.documents["/twilio/voice"] = f'<Dial action="/after"><Number>{AGENT}</Number></Dial>'
+    taken_away, _ = plugged(switch, AGENT, answers=True)
+    switch.unplug(taken_away)
     caller, hears = plugged(switch)
     switch.call_hotline(caller, "12333")
     await hears.until("ended")

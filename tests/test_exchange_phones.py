@@ -231,7 +231,9 @@ async def test_an_exchange_that_goes_is_told(exchange: Served, monkeypatch: pyte
         async with exchange.phone() as caller:
             ends = asyncio.create_task(used(caller, terminal, "12333"))
             await terminal.until("word")
+            taken_away = dict(exchange.switch.phones)
             exchange.switch.phones.clear()
             await asyncio.wait([ends], timeout=10)
             with pytest.raises(NoExchange, match="does not know this phone"):
                 await ends
+            exchange.switch.phones |= taken_away

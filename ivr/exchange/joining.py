@@ -93,7 +93,7 @@ async def _dial_queue(leg: "LiveLeg", verb: Dial, queue: Queue) -> Dialled:
 
 def _first(leg: "LiveLeg", name: str) -> "LiveLeg | None":
     waiting = leg.carrier.queues.get(name, [])
-    return next((one for one in waiting if isinstance(one, live.LiveLeg) and one.partner is None), None)
+    return next((one for one in waiting if isinstance(one, live.LiveLeg)), None)
 
 
 async def _dial_number(leg: "LiveLeg", verb: Dial, callee: Callee) -> Dialled:
