@@ -15,13 +15,15 @@ class Place(
     forbid_unknown_fields=True,
     rename={
         "group": "g", "joined": "j", "turn": "n", "told": "p", "choice": "c", "missed": "m", "aside_at": "a",
+        "since": "s",
     },
 ):  # fmt: skip
     """Instants are ms since 1970; the short names are for the URLs that carry it.
 
     `joined` is the time by which callers are served. `turn` is the first turn in the carrier's queue, -1 outside of it;
     who has left it keeps the place for a while from `aside_at` on. `told` is the position that the caller was told
-    last, -1 before; `choice` the node that a key has chosen; `missed` how many rounds in a row passed without Redis.
+    last, -1 before; `choice` the node that a key has chosen; `missed` how many rounds in a row passed without Redis;
+    `since` when the caller came into the carrier's queue last.
     """
 
     group: str
@@ -31,6 +33,7 @@ class Place(
     choice: str = ""
     missed: int = 0
     aside_at: int = 0
+    since: int = 0
 
     @property
     def waits(self) -> bool:

@@ -17,6 +17,9 @@ SOONEST_MINUTES: Final = 2
 WITHOUT_REDIS: Final = 2
 """After so many rounds in which nobody can be asked who is next, the numbers of the group are rung."""
 
+LONGEST_MS: Final = 60 * 60_000
+"""Whoever has waited for so long without a word is asked whether anybody is still there, and keeps the place."""
+
 OVERTIME_MS: Final = 15 * 60_000
 """So long after the hours of a group its agents have to serve who came in time; then callers are told the hours."""
 
@@ -35,10 +38,10 @@ def queued(walk: Walk, turn: Turn) -> Turn:
         return turn
     place = walk.session.place
     if place is not None and place.group == node.group and place.kept(walk.now):
-        place = replace(place, turn=-1, told=-1, choice="", missed=0)
+        place = replace(place, turn=-1, told=-1, choice="", missed=0, since=walk.now)
         turn = turn._replace(say=tuple(one for one in turn.say if one.prompt not in node.say))
     else:
-        place = Place(node.group, walk.now)
+        place = Place(node.group, walk.now, since=walk.now)
     walk.change(place=place, said=())
     return turn._replace(next=Enqueue(node.group))
 
@@ -60,6 +63,8 @@ def waits(walk: Walk, event: Waited) -> Turn:
     chosen, via = node.waiting.target(event.key), event.key
     if chosen is None and not any(walk.on_duty(place.group, walk.now - ago) for ago in (0, OVERTIME_MS)):
         chosen, via = node.outcomes["off_duty"], "off_duty"
+    elif chosen is None and walk.now - place.since >= LONGEST_MS:
+        chosen, via = node.outcomes["no_answer"], "no_answer"
     if chosen is not None and chosen != AGAIN:
         walk.leave(via)
         walk.change(place=replace(place, choice=chosen))
@@ -86,14 +91,14 @@ def left(walk: Walk, event: QueueLeft) -> Turn:
     if not isinstance(node, nodes.TransferNode) or place is None:
         return walk.hear_again()
     if event.to in walk.hotline.agents and event.outcome == "answered":
-        walk.change(place=Place(event.to, place.joined))
+        walk.change(place=Place(event.to, place.joined, since=walk.now))
         return walk.turn(Enqueue(event.to))
     chosen = place.choice if event.outcome == "left" else ""
     if chosen:
         walk.change(place=replace(place, turn=-1, told=-1, choice="", aside_at=walk.now))
         return walk.go(chosen, fresh=True)
     if event.outcome in ("left", "again") and not walk.session.public:
-        walk.change(place=Place(place.group, place.joined))
+        walk.change(place=Place(place.group, place.joined, since=place.since))
         return walk.turn(Enqueue(place.group))
     walk.change(place=None)
     if event.outcome in ("left", "again"):

@@ -155,11 +155,30 @@ async def leaves(caller: Caller, key: str) -> Document:
 
 async def test_whoever_waits_for_hours_goes_on_waiting(caller: Caller, redis: Redis) -> None:
     await queued(caller)
-    caller.hotline.clock.ahead_ms += 5 * 60 * MINUTE_MS
-    assert words("queue.options") in (await caller.waits()).said
+    for _ in range(5):
+        caller.hotline.clock.ahead_ms += 55 * MINUTE_MS
+        assert words("queue.options") in (await caller.waits()).said
+        caller.hotline.clock.ahead_ms += 5 * MINUTE_MS
+        assert (await caller.waits()).leaves, "somebody who is silent for an hour may not be there any more"
+        assert (await caller.comes_out("leave")).said == words("agent.busy")
+        caller.hotline.clock.ahead_ms += 5000
+        assert (await caller.keys("0")).said == "", "the place is kept"
+        assert words("queue.options") in (await caller.waits()).said
     await redis.delete(f"ivr:{{{caller.sid}}}")
     assert words("queue.options") in (await caller.waits()).said
     assert words("survey.ask") in (await caller.comes_out("bridged")).said
+
+
+async def test_who_says_nothing_in_the_queue_comes_to_an_end(caller: Caller, queue: AgentQueue) -> None:
+    await queued(caller)
+    caller.hotline.clock.ahead_ms += 60 * MINUTE_MS
+    await caller.waits()
+    here = await caller.comes_out("leave")
+    for _ in range(10):
+        if here.hangs_up:
+            break
+        here = await caller.keys("-")
+    assert words("goodbye") in here.said
 
 
 async def test_calls_on_hold_are_rung_for_once_however_often_they_leave_the_queue(caller: Caller, redis: Redis) -> None:
