@@ -5,6 +5,7 @@
     at: "2026-11-18T14:00+08:00"                  # when the call comes in; without it at no time in particular
     from: anonymous                               # the calling number; without it one of the mainland
     dropped: years                                # what the caller had chosen in a call that broke off just before
+    queue: true                                   # callers wait for agents; without it the group's numbers are rung
     ahead: 2                                      # so many wait for a human already
     brisk: true                                   # humans have answered ten callers in the last ten minutes
     agents_only: true                             # self-service is switched off when the call comes in
@@ -96,7 +97,7 @@ VOICE_LANGUAGES: Mapping[str, str] = {"cmn-CN": "zh", "yue-CN": "yue", "en-US": 
 
 _HEADERS = {"call", "to", "at", "agent", "rings", "service", "used_up", "codes_used_up", "verified"}
 _HEADERS |= {"from", "booked", "callbacks_used_up", "messages_used_up", "dropped", "set", "texts", "script"}
-_HEADERS |= {"ahead", "brisk", "agents_only"}
+_HEADERS |= {"queue", "ahead", "brisk", "agents_only"}
 _FIELDS = {"press", "hears", "spoken", "slow", "waits", "then", "times"}
 _PRESSES = re.compile(
     r"[0-9*#]+|-|wait [0-9]+|speak [0-9]+ [#*]|counts lost|nothing kept|service out"
@@ -149,6 +150,7 @@ class Script:
     booked: tuple[str, ...]
     callbacks_used_up: bool
     messages_used_up: bool
+    queue: bool
     ahead: int
     brisk: bool
     agents_only: bool
@@ -192,6 +194,7 @@ def _script(file: str, data: dict[str, Any]) -> Script:
         tuple(data.get("booked", ())),
         data.get("callbacks_used_up", False),
         data.get("messages_used_up", False),
+        data.get("queue", False),
         data.get("ahead", 0),
         data.get("brisk", False),
         data.get("agents_only", False),

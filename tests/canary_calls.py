@@ -207,7 +207,10 @@ async def _fuzzed(steps: int, seed: int) -> list[Leak]:
         valkey = EmbeddedValkey(Path(folder))
         await valkey.start()
         try:
-            with logging_to(Path(folder) / "log") as logged, serving(valkey.url, Path(folder), workers=2) as hotline:
+            with (
+                logging_to(Path(folder) / "log") as logged,
+                serving(valkey.url, Path(folder), workers=2, outbound_number="") as hotline,
+            ):
                 async with watched(hotline, logged) as watching:
                     for begin in range(0, steps, FUZZED_AT_ONCE):
                         await fuzz(watching, min(FUZZED_AT_ONCE, steps - begin), seed + begin)

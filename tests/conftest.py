@@ -154,7 +154,15 @@ async def empty_redis(redis: Redis) -> Redis:
 
 @pytest.fixture(scope="module")
 def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    """Serve calls by two workers whose callers soon hear the filler."""
+    """Serve calls by two workers whose callers soon hear the filler, and for whom numbers are rung."""
+    folder = tmp_path_factory.mktemp("data")
+    with serving(valkey_url, folder, workers=2, deadlines=SHORT, outbound_number="") as under_test:
+        yield under_test
+
+
+@pytest.fixture(scope="module")
+def running_queues(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
+    """Serve calls by two workers whose callers wait for agents."""
     with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT) as under_test:
         yield under_test
 

@@ -51,8 +51,13 @@ class Copied:
 
 
 @contextmanager
-def serving_copy(copied: Copied, redis_url: str, data_dir: Path, *, workers: int = 1) -> Iterator[UnderTest]:
-    """Serve the copy as it is now, linted as at every start, as so many workers."""
+def serving_copy(
+    copied: Copied, redis_url: str, data_dir: Path, *, workers: int = 1, queues: bool = False
+) -> Iterator[UnderTest]:
+    """Serve the copy as it is now, linted as at every start, as so many workers.
+
+    With `queues` callers wait for agents; else the numbers of a group are rung.
+    """
     accounts = ScriptedAccounts()
     clock = Clock()
     with Served(accounts.app()) as account_service:
@@ -66,7 +71,7 @@ def serving_copy(copied: Copied, redis_url: str, data_dir: Path, *, workers: int
             "data_dir": data_dir,
             "public_url": "http://hotline.test",
             "refusal_step": REFUSAL_STEP,
-            "outbound_number": OUTBOUND_NUMBER,
+            "outbound_number": OUTBOUND_NUMBER if queues else "",
             "flows_dir": copied.folder / "flows",
             "prompts_dir": copied.folder / "prompts",
         }

@@ -106,7 +106,7 @@ class EngineCaller:
         self.weak: set[str] = set()
         self.surveys = RememberedSurveys()
         self.messages = RememberedMessages()
-        self.queue = RememberedQueue(script.ahead, brisk=script.brisk)
+        self.queue = RememberedQueue(script.ahead, offered=script.queue, brisk=script.brisk)
         self.desk = Desk(
             ScriptedClient(self.accounts),
             self.counters,
@@ -151,6 +151,12 @@ class EngineCaller:
         check_heard(self.library, self.script, line, heard)
         check_goes_on(line, ended=isinstance(self.turn.next, End), waits=_waits(self.turn))
 
+    def _dialled(self, session: Session, turn: Turn) -> tuple[Session, Turn]:
+        """Ring the numbers of a group, as the driver does where agents cannot be rung for those who wait."""
+        if isinstance(turn.next, Enqueue) and not self.queue.offered:
+            return msgspec.structs.replace(session, place=None), turn._replace(next=Dial(turn.next.group))
+        return session, turn
+
     async def _in_queue(self, what: Enqueue | Leave) -> Event:
         """Do what the driver and the carrier do: the first turn in the queue follows at once, and so does the end."""
         place = self.session.place
@@ -178,7 +184,7 @@ class EngineCaller:
     async def _takes(self, event: Event) -> list[Utterance]:
         heard: list[Utterance] = []
         while True:
-            self.session, self.turn = step(self.library, self.session, event, self.now)
+            self.session, self.turn = self._dialled(*step(self.library, self.session, event, self.now))
             self.session = msgspec.msgpack.decode(msgspec.msgpack.encode(self.session), type=Session)
             said = self.turn.say + (self.turn.next.then if isinstance(self.turn.next, Hold) else ())
             heard += said

@@ -11,6 +11,7 @@ from scripted_accounts import ScriptedAccounts
 from served import Served
 
 from ivr.accounts.breaker import Breaker
+from ivr.agents.places import Places
 from ivr.app import create_app, wall_clock
 from ivr.carrier.carrier import Carrier
 from ivr.hotline import Deadlines
@@ -53,6 +54,11 @@ class UnderTest:
     crashes: Path | None = None
     served: list[Served] = field(default_factory=list)
     make: Callable[[], FastAPI] | None = None
+
+    @property
+    def queues(self) -> list[Places]:
+        """Give the queues as each worker knows them."""
+        return [one.app.state.hotline.stepping.desk.places for one in self.served]
 
     def worker_dies(self, place: int) -> None:
         """Let a worker die as if killed: what it works on is never finished, and another one takes its place."""
@@ -117,7 +123,7 @@ def serving(
 
     `patience` with Redis is longer than in service, since a busy machine is no fault; tests of faults shorten it.
     `accounts_through` gives the address under which the hotline finds the account service, such as that of a proxy;
-    further settings go by their names.
+    further settings go by their names: with `outbound_number` empty nobody waits, the numbers of a group are rung.
     """
     accounts = accounts or ScriptedAccounts()
     clock = Clock()

@@ -27,10 +27,10 @@ class Stood(NamedTuple):
 class RememberedQueue:
     """The queue of one script, in memory: how many are before its caller, and how many behind."""
 
-    def __init__(self, ahead: int, *, brisk: bool) -> None:
+    def __init__(self, ahead: int, *, offered: bool, brisk: bool) -> None:
         self.before, self.behind = ahead, 0
         self.brisk = brisk
-        self.offered = True
+        self.offered = offered
         self.booked = ""
         self._joined: int | None = None
 

@@ -23,7 +23,9 @@ BREAKER = 8
 
 @pytest.fixture(scope="module")
 def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, refusal_step=0.01) as under_test:
+    with serving(
+        valkey_url, tmp_path_factory.mktemp("data"), workers=2, refusal_step=0.01, outbound_number=""
+    ) as under_test:
         yield under_test
 
 
@@ -343,7 +345,7 @@ def impatient(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Two workers whose callers hear the filler at once, where an answer takes long."""
     soon = Deadlines(reply=0.3, work=5.0, claim=6.0, look=0.02)
     folder = tmp_path_factory.mktemp("data")
-    with serving(valkey_url, folder, workers=2, refusal_step=0.05, deadlines=soon) as under_test:
+    with serving(valkey_url, folder, workers=2, refusal_step=0.05, deadlines=soon, outbound_number="") as under_test:
         yield under_test
 
 

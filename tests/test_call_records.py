@@ -58,7 +58,7 @@ async def _nothing(_: Sweep) -> None:
 
 @pytest.fixture(scope="module")
 def hotline(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2) as under_test:
+    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, outbound_number="") as under_test:
         yield under_test
 
 
@@ -284,7 +284,7 @@ async def test_turns_without_redis_are_told_when_it_is_back(
 ) -> None:
     async with connect(own_valkey.url) as redis:
         await emptied(redis)
-        with serving(own_valkey.url, tmp_path / "data", patience=0.1) as hotline:
+        with serving(own_valkey.url, tmp_path / "data", patience=0.1, outbound_number="") as hotline:
             async with calling(hotline, workers=1) as caller, calling(hotline, workers=1) as other:
                 await caller.rings()
                 assert own_valkey.pid

@@ -134,6 +134,8 @@ async def call_through(script: Script, hotline: UnderTest, redis: Redis, http: h
     # Facts of policy have days: without a moment of its own a script runs at the same one for ever.
     hotline.accounts.today = lambda: china_day(hotline.clock())
     hotline.clock.ahead_ms = (BEGAN if script.at is None else script.at) - wall_clock()
+    for queues in hotline.queues:
+        queues.offered = script.queue
     async with ScriptedCarrier(script, hotline, http) as carrier:
         await count_afresh(redis, script)
         await break_off(carrier, script)

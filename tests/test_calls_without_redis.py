@@ -127,7 +127,9 @@ def proxy(server: EmbeddedValkey, network: Network) -> TcpProxy:
 @pytest.fixture(scope="module")
 def running(proxy: TcpProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
     url = f"redis://{proxy.address}"
-    with serving(url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT, patience=0.5) as under_test:
+    with serving(
+        url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT, patience=0.5, outbound_number=""
+    ) as under_test:
         yield under_test
 
 

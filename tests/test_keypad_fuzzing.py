@@ -51,7 +51,7 @@ FINISHED = ("", "#", "*", "5", "##", "\x00")
 
 @pytest.fixture(scope="module")
 def hotline(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data")) as one:
+    with serving(valkey_url, tmp_path_factory.mktemp("data"), outbound_number="") as one:
         yield one
 
 

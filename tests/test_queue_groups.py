@@ -34,7 +34,7 @@ ENGLISH = """\
 def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
     copied = Copied(tmp_path_factory.mktemp("library"))
     copied.edit("flows/hotlines.yaml", ("  no_agents:\n", ENGLISH))
-    with serving_copy(copied, valkey_url, tmp_path_factory.mktemp("data"), workers=2) as under_test:
+    with serving_copy(copied, valkey_url, tmp_path_factory.mktemp("data"), workers=2, queues=True) as under_test:
         yield under_test
 
 

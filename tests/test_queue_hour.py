@@ -144,18 +144,20 @@ class Hour:
         self.at(self.now + 10, partial(self.looks, agent))
 
 
-async def test_nobody_is_lost_in_an_hour_and_who_came_first_is_answered_first(running: UnderTest, redis: Redis) -> None:
+async def test_nobody_is_lost_in_an_hour_and_who_came_first_is_answered_first(
+    running_queues: UnderTest, redis: Redis
+) -> None:
     random = Random(12333)
-    queue = AgentQueue(redis, SEALS, running.clock, deadline=5)
+    queue = AgentQueue(redis, SEALS, running_queues.clock, deadline=5)
     async with httpx2.AsyncClient(trust_env=False, verify=False) as client:
         carrier = Carrier(
-            running.urls,
-            public_url=running.public_url,
+            running_queues.urls,
+            public_url=running_queues.public_url,
             account_sid=DEMO_ACCOUNT_SID,
             auth_token=AUTH_TOKEN,
             client=client,
         )
-        hour = Hour(running, carrier, queue, random)
+        hour = Hour(running_queues, carrier, queue, random)
         for name, when in enumerate(sorted(random.uniform(0, HOUR_S) for _ in range(CALLERS))):
             hour.at(when, partial(hour.comes, name))
         for agent in range(AGENTS):

@@ -22,17 +22,17 @@ MINUTE_MS = 60_000
 
 
 @pytest_asyncio.fixture
-async def caller(running: UnderTest, redis: Redis) -> AsyncIterator[Caller]:
+async def caller(running_queues: UnderTest, redis: Redis) -> AsyncIterator[Caller]:
     """Give a caller of the hotline whose humans have a queue."""
-    running.accounts.script({"verify": ["ok"], "balance": [BALANCE]})
-    async with calling(running) as one:
+    running_queues.accounts.script({"verify": ["ok"], "balance": [BALANCE]})
+    async with calling(running_queues) as one:
         one.dialled = "12335"
         yield one
 
 
 @pytest.fixture
-def queue(running: UnderTest, redis: Redis) -> AgentQueue:
-    return AgentQueue(redis, SEALS, running.clock, deadline=5)
+def queue(running_queues: UnderTest, redis: Redis) -> AgentQueue:
+    return AgentQueue(redis, SEALS, running_queues.clock, deadline=5)
 
 
 async def queued(caller: Caller) -> Caller:

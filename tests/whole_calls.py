@@ -160,6 +160,7 @@ def world(valkey_url: str, folder: Path) -> Iterator[World]:
             deadlines=QUICK,
             patience=0.5,
             accounts=accounts,
+            outbound_number="",
         ) as hotline:
             carrier = run(_carrier(hotline))
             yield World(hotline, accounts, redis, proxy, carrier, loop)
