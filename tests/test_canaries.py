@@ -25,7 +25,9 @@ NUMBER = "31010619740823957X"
 
 @pytest.fixture(scope="module")
 def hotline(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT) as under_test:
+    with serving(
+        valkey_url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT, outbound_number=""
+    ) as under_test:
         yield under_test
 
 

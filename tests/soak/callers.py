@@ -169,7 +169,7 @@ async def mistypes(caller: Caller) -> str:
 async def keeps_silent(caller: Caller) -> str:
     """Say nothing until the call is over, or a human is rung."""
     for _ in range(MOST_KEYS):
-        if caller.call.ended or caller.call.rings or caller.call.waiting == "queue":
+        if caller.call.ended or caller.call.rings or caller.call.queue is not None:
             return "agent" if not caller.call.ended or caller.call.rings else "goodbye"
         await caller.key("")
     raise Lost("A caller who says nothing does not come to an end.")
@@ -185,7 +185,7 @@ async def hangs_up(caller: Caller) -> str:
 async def wants_an_agent(caller: Caller) -> str:
     """Press 0 until a human is rung."""
     for _ in range(MOST_KEYS):
-        if caller.call.rings or caller.call.waiting == "queue":
+        if caller.call.rings or caller.call.queue is not None:
             return "agent"
         await caller.key("0" if caller._stands() == "menu" else "0#")
     raise Lost("A caller who wants a human does not get one.")
