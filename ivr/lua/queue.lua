@@ -90,10 +90,11 @@ local acts = {}
 
 -- Who waits again after a callback was booked has two places.
 local function set_callback_apart(place)
-  local card = redis.call('HGET', cards, call)
+  local apart, card, ends = call .. '/callback', redis.call('HGET', cards, call), redis.call('ZSCORE', due, call)
   drop(call)
-  redis.call('HSET', cards, call .. '/callback', card or '')
-  put(call .. '/callback', place, place.state, place.agent)
+  redis.call('HSET', cards, apart, card or '')
+  put(apart, place, place.state, place.agent)
+  redis.call('ZADD', due, ends, apart)
 end
 
 function acts.join(joined, card)
