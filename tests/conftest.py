@@ -170,9 +170,26 @@ def running_queues(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def hotline(running: UnderTest, redis: Redis) -> UnderTest:
     """Give the service with nothing in its Redis, and an account service that verifies once and tells a balance."""
+    return at_first(running)
+
+
+@pytest.fixture
+def queueing(running_queues: UnderTest, redis: Redis) -> UnderTest:
+    """Give the same of a service whose callers wait for agents."""
+    return at_first(running_queues)
+
+
+def at_first(running: UnderTest) -> UnderTest:
     running.accounts.script({"verify": ["ok"], "balance": [BALANCE]})
     running.clock.ahead_ms = 0
     return running
+
+
+@pytest_asyncio.fixture
+async def queueing_caller(queueing: UnderTest) -> AsyncIterator[Caller]:
+    """Give a caller of a service whose callers wait for agents."""
+    async with calling(queueing) as one:
+        yield one
 
 
 @pytest_asyncio.fixture

@@ -114,14 +114,14 @@ class Listed:
 
 
 @pytest_asyncio.fixture
-async def bureau(hotline: UnderTest, redis: Redis) -> AsyncIterator[Bureau]:
-    async with hotline.carrier() as carrier:
+async def bureau(queueing: UnderTest, redis: Redis) -> AsyncIterator[Bureau]:
+    async with queueing.carrier() as carrier:
         phones = Phones(carrier)
         api = CallsApi(
             phones, account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN, numbers=frozenset({OUTBOUND_NUMBER})
         )
         async with served_here(api.app) as api_url:
-            yield Bureau(hotline, carrier, phones, api_url, redis)
+            yield Bureau(queueing, carrier, phones, api_url, redis)
             await phones.aclose()
 
 

@@ -47,8 +47,8 @@ class Back:
 
 
 @pytest_asyncio.fixture
-async def back(caller: Caller, redis: Redis) -> Back:
-    return Back(caller, redis)
+async def back(queueing_caller: Caller, redis: Redis) -> Back:
+    return Back(queueing_caller, redis)
 
 
 def dialled(verbs: tuple[Verb, ...]) -> tuple[Dial, Callee]:
