@@ -138,8 +138,8 @@ async def call_through(script: Script, hotline: UnderTest, redis: Redis, http: h
         queues.offered = script.queue
     async with ScriptedCarrier(script, hotline, http) as carrier:
         await count_afresh(redis, script)
-        await break_off(carrier, script)
         hotline.goes_to_agents_only(*([LIBRARY.hotline_for(script.to)[0]] if script.agents_only else []))
+        await break_off(carrier, script)
         call = carrier.call(to=script.to)
         others = OthersInQueue(redis, LIBRARY.hotline_for(script.to)[0], hotline.clock)
         await others.are(script.ahead, brisk=script.brisk)
