@@ -67,8 +67,10 @@ async def test_nobody_sees_or_takes_callers_of_a_group_that_is_not_theirs(floor:
     caller = await floor.calls(**CALLER)
     booking = await floor.books("13800138000", code="4711", asked="balance")
     await floor.unhappy("CA" + "5" * 32, path=("balance",), text="很着急")
+    assert "lin（" in lin.get("/console").text
     for path in ("/console", "/console/to-do"):
         page = zhao.get(path).text
+        assert "lin（" not in page
         assert "8000" not in page
         assert "很着急" not in page
     answer = await acts(zhao, "/console/take", group=str(GENERAL), call=caller.call)

@@ -143,11 +143,13 @@ class Console:
     def _facts_of(self, visit: Visit, seen: Seen) -> dict[str, Any]:
         agent = str(visit.account.id)
         mine = seen.present.get(agent)
+        ours = set(map(str, self.groups(visit.account, queues=False)))
+        colleagues = [one for one in seen.present.values() if one.here and (not one.groups or ours & set(one.groups))]
         return {
             "told": "",
             "now": self._now(),
             "state": mine.state if mine else "break",
-            "present": sorted((one for one in seen.present.values() if one.here), key=lambda one: one.name),
+            "present": sorted(colleagues, key=lambda one: one.name),
             "waiting": {group: _who_wait(found) for group, found in seen.waiting.items()},
             "speaking": {group: len(found) for group, found in seen.speaking.items()},
             "away": seen.away,

@@ -29,13 +29,17 @@ class _Kept(Struct, frozen=True):
 
 
 class Present(NamedTuple):
-    """An agent at the console: in which state, since when (ms since 1970), and whether signs still come."""
+    """An agent at the console: in which state, since when (ms since 1970), and whether signs still come.
+
+    `groups` are those of the account, none for a supervisor of all.
+    """
 
     agent: str
     name: str
     state: State
     since: int
     here: bool
+    groups: tuple[str, ...] = ()
 
 
 class Presence:
@@ -69,7 +73,7 @@ class Presence:
             await self._write(signs)
         everybody = found | signs
         return {
-            agent: Present(agent, kept.name, kept.state, kept.since, _is_here(kept, now))
+            agent: Present(agent, kept.name, kept.state, kept.since, _is_here(kept, now), kept.groups)
             for agent, kept in everybody.items()
         }
 
