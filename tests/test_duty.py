@@ -134,6 +134,7 @@ def test_a_day_is_printed_with_the_reason(capsys: pytest.CaptureFixture[str]) ->
         "2026-07-01, Wednesday: a working day.",
         "demo, general: at all times, since the group has no duty calendar",
         "office_hours, general: 09:00-12:00, 13:00-17:30 (working day of the season 06-01 to 09-30)",
+        "queue, general: at all times, since the group has no duty calendar",
         "no_agents, general: nobody answers, since the group has no numbers",
     ]
     assert run(["hours", "--on", "2027-02-05"]) == 0

@@ -12,7 +12,7 @@ from tampering import PATIENT, SEALS
 
 from ivr.call import Dial, Edge, End, Listen, Session, Turn
 from ivr.live.board import Board
-from ivr.live.calls import CALLS, QUIET_MS, SPEAKING_MS, LiveCalls
+from ivr.live.calls import CALLS, QUIET_MS, SPEAKING_MS, WHAT, LiveCalls
 from ivr.live.tallies import BOUNDS_MS, MINUTE_MS, Tally, added
 from ivr.redis_line import StoreAway
 from ivr.walk import CHINA
@@ -32,7 +32,7 @@ class Watched:
 
     def __post_init__(self) -> None:
         self.workers = [LiveCalls(self.redis, SEALS, lambda: self.at, deadline=PATIENT) for _ in range(2)]
-        self.board = Board(self.redis, lambda: self.at, deadline=PATIENT)
+        self.board = Board(self.redis, SEALS, lambda: self.at, deadline=PATIENT)
 
     async def places(self) -> list[tuple[str, str]]:
         for worker in self.workers:
@@ -88,7 +88,15 @@ async def test_what_is_told_names_nobody_and_does_not_stay(watched: Watched) -> 
     for key in keys:
         assert await watched.redis.pttl(key) > 0
         told = repr(await watched.redis.hgetall(key))
-        assert not [secret for secret in (sid, "13800138000", sid[2:]) if secret in told]
+        assert not [secret for secret in (sid, "13800138000", sid[2:], "main", "menu") if secret in told]
+
+
+@pytest.mark.parametrize("kept", [b"", b"torn", b"sealed"])
+async def test_what_cannot_be_read_is_dropped(watched: Watched, kept: bytes) -> None:
+    kept = SEALS.seal(b"\xc1", call="name", what=WHAT) if kept == b"sealed" else kept
+    await watched.redis.hset(CALLS, "name", kept)
+    assert await watched.places() == []
+    assert await watched.redis.exists(CALLS) == 0
 
 
 async def test_what_redis_does_not_take_is_told_when_it_does(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

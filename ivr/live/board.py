@@ -7,9 +7,10 @@ import msgspec
 from redis.asyncio import Redis
 
 from ivr.live import tallies
-from ivr.live.calls import CALLS, LiveCall
+from ivr.live.calls import CALLS, WHAT, LiveCall
 from ivr.live.tallies import Tally
 from ivr.redis_line import RedisLine
+from ivr.seals import Seals
 
 _DECODE: Final = msgspec.msgpack.Decoder(LiveCall)
 
@@ -20,8 +21,9 @@ class Board:
     `now` gives ms since 1970.
     """
 
-    def __init__(self, redis: Redis, now: Callable[[], int], *, deadline: float) -> None:
+    def __init__(self, redis: Redis, seals: Seals, now: Callable[[], int], *, deadline: float) -> None:
         self._redis: Any = redis
+        self._seals = seals
         self._now = now
         self._line = RedisLine(redis, deadline=deadline)
 
@@ -29,8 +31,8 @@ class Board:
         """Give the calls that are under way, the newest first; those of which nothing is heard any more are dropped."""
         kept: dict[bytes, bytes] = await self._line.ask(self._redis.hgetall(CALLS))
         now, found, gone = self._now(), [], []
-        for field, packed in kept.items():
-            call = _read(packed)
+        for field, sealed in kept.items():
+            call = self._opened(field, sealed)
             if call is not None and call.until > now:
                 found.append(call)
             else:
@@ -39,13 +41,13 @@ class Board:
             await self._line.ask(self._redis.hdel(CALLS, *gone))
         return sorted(found, key=lambda call: (-call.started, call.name))
 
+    def _opened(self, field: bytes, sealed: bytes) -> LiveCall | None:
+        packed = self._seals.open(sealed, call=field.decode("ascii", "replace"), what=WHAT)
+        try:
+            return None if packed is None else _DECODE.decode(packed)
+        except msgspec.MsgspecError:  # of another release
+            return None
+
     async def minutes(self, count: int) -> list[Tally]:
         """Give what was counted in the last minutes, the present one last."""
         return await tallies.read(self._line, count, self._now())
-
-
-def _read(packed: bytes) -> LiveCall | None:
-    try:
-        return _DECODE.decode(packed)
-    except msgspec.MsgspecError:  # of another release
-        return None

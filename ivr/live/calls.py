@@ -1,7 +1,8 @@
 """Tell those who watch where calls are: gathered in the memory of each worker, and sent to Redis twice a second.
 
-A turn only writes into a dictionary. What is sent holds nothing personal: a call has a short name of its own here, from
-which neither caller nor CallSid can be found. Where Redis is away nothing is kept but what calls come to meanwhile.
+A turn only writes into a dictionary. What is sent is sealed, and holds nothing personal: a call has a short name of its
+own here, from which neither caller nor CallSid can be found. Where Redis is away nothing is kept but what calls come to
+meanwhile.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ SPEAKING_MS: Final = 6 * 3600_000
 MOST_UNSENT: Final = 20_000
 
 CALLS: Final = "ivr:{live}:calls"
+WHAT: Final = "live call"
 
 _NAME_LETTERS: Final = 8
 
@@ -105,7 +107,8 @@ class LiveCalls:
         for sid, place in moved.items():
             if place is not None:
                 name = self.name(sid)
-                there += [name, msgspec.msgpack.encode(self._live(name, *place))]
+                packed = msgspec.msgpack.encode(self._live(name, *place))
+                there += [name, self._seals.seal(packed, call=name, what=WHAT)]
         commands = []
         if there:
             commands += [Command(("HSET", CALLS, *there)), Command(("PEXPIRE", CALLS, SPEAKING_MS))]
@@ -133,4 +136,4 @@ class LiveCalls:
 
     def name(self, sid: str) -> str:
         """Give the name by which a call is told to those who watch."""
-        return self._seals.name("live call", sid)[:_NAME_LETTERS]
+        return self._seals.name(WHAT, sid)[:_NAME_LETTERS]

@@ -69,7 +69,7 @@ class Site:
         samples = not parts.settings.production
         self._phone = PhonePage(pages, parts)
         self._log_in = LogIn(guard, lockout, pages, parts.seals, parts.trail, samples=samples)
-        board = Board(parts.redis, parts.now, deadline=parts.patience)
+        board = Board(parts.redis, parts.seals, parts.now, deadline=parts.patience)
         lookout = Lookout(parts, board, self._database)
         self._operations = Operations(parts, guard, pages, lookout)
         self._map = FlowMap(parts, guard, Door(parts.settings), pages, board, lookout)
