@@ -383,7 +383,7 @@ async def play(queue: AgentQueue, clock: Clock, acts: list[Act]) -> None:
                 if place is not None and place.kind == "callback":
                     model.places[f"{who}/callback"] = model.places.pop(who)
                     place = None
-                if place is None or (place.state == "speaking" and place.since < now):
+                if place is None or place.state == "speaking":
                     place = model.places[who] = Place(now, now)
                 if place.state != "speaking":
                     place.kind, place.seen = "call", now

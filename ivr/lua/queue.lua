@@ -1,17 +1,23 @@
 -- The queue of one group of agents. KEYS, in one slot: order (places by when they were taken), due (places by when they have
 -- to be looked at again), states, cards, answers (when humans answered, the latest first). ARGV: what is done, ms since
 -- 1970, the call, then what that needs. A place is waiting, aside (its caller may come back, nobody can take it),
--- ringing (an agent's phone rings for it) or speaking; what is due by now is done before anything else.
+-- ringing (an agent's phone rings for it), speaking or done; what is due by now is done before anything else.
 local order, due, states, cards, answers = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local act, now, call = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local VANISHED, ASIDE, RINGING, SPEAKING, CALLBACK = 90000, 120000, 45000, 4 * 3600000, 7 * 24 * 3600000
+local DONE = 60000
 local ANSWERS, RECENT, LONGEST = 20, 30 * 60000, 8 * 24 * 3600000
 
 local function ms(number) return string.format('%.0f', number) end
 
-local function place_of(id)
+local function kept_of(id)
   local text = redis.call('HGET', states, id)
   return text and cjson.decode(text) or nil
+end
+
+local function place_of(id)
+  local place = kept_of(id)
+  return place and place.state ~= 'done' and place or nil
 end
 
 local function put(id, place, state, agent)
@@ -27,6 +33,7 @@ local function put(id, place, state, agent)
   if state == 'aside' then ends = place.since + ASIDE end
   if state == 'ringing' then ends = now + RINGING end
   if state == 'speaking' then ends = now + SPEAKING end
+  if state == 'done' then ends = now + DONE end
   redis.call('ZADD', due, ms(ends), id)
 end
 
@@ -98,14 +105,14 @@ local function set_callback_apart(place)
 end
 
 function acts.join(joined, card)
-  local place = place_of(call)
-  if place and place.kind == 'callback' then
+  local place = kept_of(call)
+  if place and place.kind == 'callback' and place.state ~= 'done' then
     set_callback_apart(place)
     place = nil
   end
-  if place and place.state == 'speaking' then
+  if place and (place.state == 'speaking' or place.state == 'done') then
     -- A round of the wait that this talk has ended may come late; whoever comes later waits anew.
-    if tonumber(joined) <= place.since then return standing(call, place) end
+    if tonumber(joined) < place.since then return {'speaking', ms(place.joined), 0, 0, ms(now)} end
     place = nil
   end
   if not place then place = {joined = tonumber(joined), since = now} end
@@ -183,20 +190,23 @@ function acts.hand_over(to)
   return 1
 end
 
--- Who has been handed over is known for a little longer: the webhook that asks for it may come again.
+-- Known for a little longer: the webhook that asks for it may come again, and a round of the wait late.
 function acts.done()
-  local place = place_of(call)
-  if place and place.to then redis.call('ZADD', due, ms(now + 60000), call) else drop(call) end
-  return place and place.to or ''
+  local place = kept_of(call)
+  if not place then return '' end
+  if place.state ~= 'done' then put(call, place, 'done', place.agent) end
+  return place.to or ''
 end
 
 function acts.card()
-  return redis.call('HEXISTS', states, call) == 1 and shown(call)
+  return place_of(call) and shown(call) or false
 end
 
 function acts.list()
   local all = {}
-  for _, id in ipairs(redis.call('HKEYS', states)) do all[#all + 1] = shown(id) end
+  for _, id in ipairs(redis.call('HKEYS', states)) do
+    if place_of(id) then all[#all + 1] = shown(id) end
+  end
   return all
 end
 
