@@ -98,6 +98,11 @@ class Document:
     def dials(self) -> bool:
         return isinstance(self.verbs[-1], Dial)
 
+    @property
+    def leads_to_a_human(self) -> bool:
+        """Tell whether humans are rung, or the caller waits for one."""
+        return isinstance(self.verbs[-1], Dial | Enqueue)
+
 
 def read(exchange: Exchange, context: Context = "call") -> Document:
     """Hold an answer to every rule of the carrier."""

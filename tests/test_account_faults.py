@@ -80,7 +80,7 @@ def reads(hotline: UnderTest) -> int:
 async def has_policy_and_agents(caller: Caller) -> None:
     """Policy answers and agents go on from where the caller was told of the outage."""
     assert words("policy.menu") in (await caller.keys("5")).said
-    assert (await caller.keys("0")).dials
+    assert (await caller.keys("0")).leads_to_a_human
 
 
 # --- on the road -----------------------------------------------------------------------------------------------------

@@ -171,7 +171,7 @@ async def test_without_the_trail_nothing_personal_is_told_and_all_else_goes_on(b
             assert (session.member, session.failed) == (None, 0), "it does not verify, and gives the attempt back"
             await caller.keys("*")
         assert words("policy.menu") in (await caller.keys("5")).said
-        assert (await caller.keys("0")).dials
+        assert (await caller.keys("0")).leads_to_a_human
     assert [question for question, _, _ in broken.accounts.asked] == ["verify", "verify"]
 
 

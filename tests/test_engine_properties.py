@@ -36,6 +36,8 @@ from ivr.call import (
     Member,
     NoAnswer,
     QueueLeft,
+    Record,
+    Recorded,
     Session,
     Silence,
     Started,
@@ -157,6 +159,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(DialEnded, st.sampled_from(["answered", "busy", "no_answer", "failed"])),
     st.builds(Waited, st.sampled_from(["", "0", "1", "9", "8", "*", "#"]), st.none() | st.integers(0, 30)),
     st.builds(QueueLeft, st.sampled_from(["answered", "left", "failed", "again"]), st.sampled_from(["", "general"])),
+    st.builds(Recorded, st.just("RE" + "0" * 32), st.integers(0, 120), st.booleans()),
     st.just(Started()),
 )
 seconds = st.sampled_from([0, 3, 3, 3, 30, 299, 301, 3600, -86_400])
@@ -171,7 +174,7 @@ def test_any_sequence_of_events_is_taken(hotline: str, choices: list[int], story
     for event, passed in story:
         caller.now += passed * 1000
         turn = caller.takes(event)
-        assert isinstance(turn.next, Listen | Dial | Enqueue | Hold | Leave | End)
+        assert isinstance(turn.next, Listen | Dial | Enqueue | Hold | Leave | Record | End)
         if isinstance(turn.next, End):
             break
 

@@ -282,10 +282,10 @@ async def test_steps_of_one_trip_are_answered_in_order(redis: Redis) -> None:
     """Scripts that the server forgot are sent again, each at its place."""
     line = RedisLine(redis)
     end, look = line.script("end"), line.script("look")
-    keys = [["ivr:{CA1}", "ivr:{CA1}:end", "ivr:{CA1}:new"], ["ivr:{CA2}", "ivr:{CA2}:end"]]
+    keys = [["ivr:{CA1}", "ivr:{CA1}:end", "ivr:{CA1}:new", "ivr:{CA1}:left"], ["ivr:{CA2}", "ivr:{CA2}:end"]]
     for _ in range(2):
         await redis.script_flush()
-        steps = [end.command(keys[0], [60_000]), look.command(keys[0]), look.command(keys[1])]
+        steps = [end.command(keys[0], [60_000, "", 0, ""]), look.command(keys[0]), look.command(keys[1])]
         heard = await line.ask_all([*steps, Command(("SET", "k", "v", "PX", 60_000)), Command(("GET", "k"))])
         assert heard == [1, [b"none", 1], [b"none", 0], b"OK", b"v"]
 
