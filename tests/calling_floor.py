@@ -94,9 +94,9 @@ class Floor:
         await self.queue.join(waiter)
         return waiter
 
-    async def dials(self, *keys: str, calling: str = "+8613800138000") -> Call:
+    async def dials(self, *keys: str, calling: str = "+8613800138000", to: str = "12335") -> Call:
         """Call for real, ask for a human, and wait."""
-        call = await self.phones.carrier.dial(to="12335", from_=calling)
+        call = await self.phones.carrier.dial(to=to, from_=calling)
         for pressed in keys:
             await call.press(pressed)
         await call.press("0")

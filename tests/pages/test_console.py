@@ -9,11 +9,16 @@ import pytest
 import pytest_asyncio
 from browsers import PHONE, accessible, fits, visiting
 from calling_floor import Floor, calling_floor
-from desk import GENERAL, PASSWORD
+from desk import GENERAL, PASSWORD, give_accounts
 from playwright.async_api import Browser, Page, expect
 
+from ivr.agents.accounts import GroupName
 from ivr.agents.queue import Waiter
+from ivr.walk import china_time
 from ivr.web.console import TAKEN
+
+AT_OFFICE_HOURS = "12334"
+"""A number of the sample hotline where agents work by a duty calendar; zhao is one of them."""
 
 Sits = Callable[..., Awaitable[Page]]
 
@@ -30,6 +35,8 @@ TOLD = (
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Floor]:
     async with calling_floor(valkey_url, tmp_path_factory.mktemp("data"), "lin", "wu") as one:
+        by_hours = GroupName("office_hours", "general")
+        await give_accounts(one.database_url, "zhao", groups=(by_hours,), phone="+12025550134")
         yield one
 
 
@@ -44,13 +51,13 @@ async def sits(browser: Browser, floor: Floor) -> AsyncIterator[Sits]:
     """Give a function that lets an agent sit down at the console, in a browser of their own."""
     async with AsyncExitStack() as visits:
 
-        async def one(name: str, worker: int = 0, **options: Any) -> Page:
+        async def one(name: str, worker: int = 0, heading: str = "社保热线 · general", **options: Any) -> Page:
             page = await visits.enter_async_context(visiting(browser, floor.urls[worker], **options))
             await page.goto("/console")
             await page.get_by_label("账号").fill(name)
             await page.get_by_label("密码").fill(PASSWORD)
             await page.get_by_role("button", name="登录").click()
-            await expect(page.get_by_role("heading", name="社保热线 · general")).to_be_visible()
+            await expect(page.get_by_role("heading", name=heading)).to_be_visible()
             return page
 
         yield one
@@ -301,3 +308,29 @@ async def test_a_page_that_has_lost_its_stream_says_so_until_it_is_back(floor: F
     await expect(lost).to_be_visible()
     await page.unroute("**/console/live")
     await expect(lost).to_be_hidden()
+
+
+async def test_who_calls_at_night_is_called_back_or_leaves_a_message_for_the_morning(floor: Floor, sits: Sits) -> None:
+    clock = floor.hotline.clock
+    now = china_time(clock())
+    clock.ahead_ms = round((now.replace(hour=22, minute=0) - now).total_seconds() * 1000)
+    try:
+        call = await floor.dials(to=AT_OFFICE_HOURS)
+        assert "现在不是人工服务时间" in "".join(one.text for one in call.heard)
+        await call.press("1")
+        heard = "".join(one.text for one in await call.press("1"))
+        assert "四位暗号" in heard
+        await call.hang_up()
+        call = await floor.dials(to=AT_OFFICE_HOURS, calling="+8613900139000")
+        await call.press("2")
+        heard = "".join(one.text for one in await call.speak(5, "#"))
+        assert "留言已经收到" in heard
+        await call.hang_up()
+    finally:
+        clock.ahead_ms = 0
+    await floor.handed_over()
+    page = await sits("zhao", heading="要回的电话")
+    await page.goto("/console/to-do")
+    for told in ("要回的电话 1个", "尾号8000", "留言 1个", "尾号9000"):
+        await expect(page.locator("main")).to_contain_text(told)
+    await accessible(page)
