@@ -121,10 +121,12 @@ class Watch:
             there = self._seen.present.get(agent)
             if int(agent) in accounts:
                 del self._leaving[agent]
-            elif self._now() - since >= GONE_MS:
-                if there is None or not there.here:  # nor at another worker
+            elif there is None or not there.here:
+                if self._now() - since >= GONE_MS:
                     await self._gone(account, groups_of)
-                del self._leaving[agent]
+                    del self._leaving[agent]
+            elif self._now() - since >= 2 * GONE_MS:
+                del self._leaving[agent]  # the last sign from here is older than that, so they are at another worker
 
     async def _gone(self, account: Account, groups: tuple[GroupName, ...]) -> None:
         agent = str(account.id)
