@@ -6,14 +6,14 @@ it over; the key of the number stays until the callback is done, so that nobody 
 
 from collections.abc import Sequence
 from secrets import randbelow
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
 from ivr.redis_line import PATIENCE, RedisLine, StoreAway
 from ivr.seals import Seals
+from ivr.waiting_room import WaitingRoom
 
 __all__ = ["Booking", "Bookings", "StoreAway"]
 
@@ -49,6 +49,7 @@ class Bookings:
         self._seals = seals
         self._line = RedisLine(redis, deadline=deadline)
         self._book = self._line.script("book")
+        self.room = WaitingRoom(redis, self._line, WAITING, self._opened)
 
     async def book(self, booking: Booking) -> Booking | None:
         """Book a callback and give it; None where another call has booked one to this number.
@@ -58,7 +59,7 @@ class Bookings:
         name, *older = self.names(booking.number)
         if older and await self._any_kept(older):  # booked under a secret that is on its way out
             return None
-        sealed = self._seals.seal(msgspec.msgpack.encode(booking), call=name, what=_WHAT)
+        sealed = sealed_booking(self._seals, name, booking)
         said, kept = await self._line.ask(
             self._book(keys=[_key(name), WAITING], args=[booking.call, name, sealed, KEPT_MS])
         )
@@ -78,32 +79,25 @@ class Bookings:
     # --- for the parent process, which hands over, and for whoever has called back ---
 
     async def waiting(self) -> dict[str, Booking]:
-        """Give what waits for the database, by what stands for its number; what does not open is dropped."""
-        found = {}
-        kept: dict[Any, Any] = await self._line.ask(self._redis.hgetall(WAITING))
-        for field, sealed in kept.items():
-            name = field.decode("ascii", "replace")
-            booking = self._opened(name, sealed)
-            if booking is None:  # sealed with a secret that is gone: nobody can ever read it
-                await self.handed_over(name)
-            else:
-                found[name] = booking
-        return found
-
-    async def handed_over(self, name: str) -> None:
-        """Forget what waited: the database has it."""
-        await self._line.ask(self._redis.hdel(WAITING, name))
+        """Give what waits for the database, by what stands for its number."""
+        return await self.room.waiting()
 
     async def closed(self, name: str) -> None:
         """Let a number be booked again, because its callback is done."""
         await self._line.ask(self._redis.delete(_key(name)))
 
     def _opened(self, name: str, sealed: bytes) -> Booking | None:
-        data = self._seals.open(sealed, call=name, what=_WHAT)
-        try:
-            return None if data is None else msgspec.msgpack.decode(data, type=Booking)
-        except msgspec.MsgspecError:
-            return None
+        return opened_booking(self._seals, name, sealed)
+
+
+def sealed_booking(seals: Seals, name: str, booking: Booking) -> bytes:
+    """Seal a booking for Redis and for the database; `name` stands for its number."""
+    return seals.seal_struct(booking, call=name, what=_WHAT)
+
+
+def opened_booking(seals: Seals, name: str, sealed: bytes) -> Booking | None:
+    """Open a sealed booking; None for anything else."""
+    return seals.open_struct(sealed, Booking, call=name, what=_WHAT)
 
 
 def new_code() -> str:

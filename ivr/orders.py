@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 from redis.asyncio import Redis
@@ -84,7 +83,7 @@ class StandingOrders:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _put(self, orders: Orders) -> tuple[int, bytes]:
-        sealed = self._seals.seal(msgspec.msgpack.encode(orders), call=_KEY, what=_WHAT)
+        sealed = self._seals.seal_struct(orders, call=_KEY, what=_WHAT)
         number, kept = await self._line.ask(self._order([_KEY], [orders.number, sealed]))
         return int(number), kept
 
@@ -100,11 +99,7 @@ class StandingOrders:
         self._to_file(sealed or b"")
 
     def _opened(self, sealed: bytes | None) -> Orders | None:
-        data = None if sealed is None else self._seals.open(sealed, call=_KEY, what=_WHAT)
-        try:
-            return None if data is None else msgspec.msgpack.decode(data, type=Orders)
-        except msgspec.MsgspecError:
-            return None
+        return self._seals.open_struct(sealed, Orders, call=_KEY, what=_WHAT)
 
     def _from_file(self) -> Orders:
         try:

@@ -6,7 +6,7 @@ import os
 import re
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -18,6 +18,8 @@ from msgspec import Struct
 
 from ivr.call import Session
 from ivr.place import Place
+
+Kind = TypeVar("Kind", bound=Struct)
 
 SECRET_BYTES = 32
 LONGEST_TOKEN = 1024
@@ -203,6 +205,18 @@ class Seals:
             except (InvalidTag, zlib.error):
                 continue
         return None
+
+    def seal_struct(self, value: Struct, *, call: str, what: str) -> bytes:
+        """Seal a struct of a call for Redis or the database."""
+        return self.seal(msgspec.msgpack.encode(value), call=call, what=what)
+
+    def open_struct(self, sealed: Any, kind: type[Kind], *, call: str, what: str) -> Kind | None:
+        """Open a sealed struct of this kind; None for anything else, such as one whose secret is gone."""
+        data = self.open(sealed, call=call, what=what) if isinstance(sealed, bytes) else None
+        try:
+            return None if data is None else msgspec.msgpack.decode(data, type=kind)
+        except msgspec.MsgspecError:
+            return None
 
     def name(self, kind: str, value: str) -> str:
         """Name something personal without telling it: a keyed HMAC, 22 characters of base64url."""

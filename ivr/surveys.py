@@ -1,12 +1,13 @@
 """What callers thought of the human they spoke with: kept in Redis until the hotline's database has it."""
 
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
 from ivr.redis_line import PATIENCE, RedisLine, StoreAway
+from ivr.waiting_room import WaitingRoom
 
 __all__ = ["SCORES", "Score", "StoreAway", "Survey", "Surveys"]
 
@@ -32,25 +33,21 @@ class Surveys:
     """The answers that wait for the database. Every method raises StoreAway where Redis does not confirm."""
 
     def __init__(self, redis: Redis, *, deadline: float = PATIENCE) -> None:
-        self._redis = redis
         self._line = RedisLine(redis, deadline=deadline)
         self._note = self._line.script("note")
+        self.room = WaitingRoom(redis, self._line, WAITING, _read)
 
     async def note(self, survey: Survey) -> None:
         """Keep an answer; of one call the first counts."""
         await self._line.ask(self._note(keys=[WAITING], args=[survey.call, msgspec.msgpack.encode(survey), KEPT_MS]))
 
     async def waiting(self) -> dict[str, Survey]:
-        """Give what waits for the database, by its call; what cannot be read is dropped."""
-        kept: dict[Any, Any] = await self._line.ask(self._redis.hgetall(WAITING))
-        found = {}
-        for field, packed in kept.items():
-            try:
-                found[field.decode()] = msgspec.msgpack.decode(packed, type=Survey)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                await self._line.ask(self._redis.hdel(WAITING, field))
-        return found
+        """Give what waits for the database, by its call."""
+        return await self.room.waiting()
 
-    async def handed_over(self, call: str) -> None:
-        """Forget what waited: the database has it."""
-        await self._line.ask(self._redis.hdel(WAITING, call))
+
+def _read(_: str, packed: bytes) -> Survey | None:
+    try:
+        return msgspec.msgpack.decode(packed, type=Survey)
+    except msgspec.MsgspecError:
+        return None

@@ -56,7 +56,7 @@ async def test_of_many_at_once_on_two_workers_one_books(bookings: Bookings, valk
 async def test_what_was_handed_over_waits_no_more_and_what_is_done_may_be_booked_again(bookings: Bookings) -> None:
     await bookings.book(BOOKING)
     (name,) = await bookings.waiting()
-    await bookings.handed_over(name)
+    await bookings.room.handed_over(name)
     assert await bookings.waiting() == {}
     assert await bookings.book(OF_ANOTHER_CALL) is None
     await bookings.closed(name)

@@ -16,7 +16,7 @@ FLOORS = [
     "ages call calling_numbers datafolder deadline duty envfile facts first_use logs place problems production seals "
     "settings speech telephones urls validators weakness",
     "accounts bookings counters database dropped embedded filefaults flow kept_password live messages metrics orders "
-    "pace policyfacts prompts redis_line refusal_times store surveys whispers yamlfile yamlslips",
+    "pace policyfacts prompts redis_line refusal_times store surveys waiting_room whispers yamlfile yamlslips",
     "agents attempts balance_and_years codes emergency engine entries going_on identity inquiry library lookups "
     "newpassword parts policy records texting waiting walk",
     "audit call_records crashes dialling drawing endings hotline lint pages public_mode queueing schemas shedding "

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-import msgspec
 from sqlalchemy import ColumnElement, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ivr.bookings import Booking
+from ivr.bookings import Booking, opened_booking, sealed_booking
 from ivr.database.tables import CALLBACKS
 from ivr.seals import Seals
 
@@ -17,8 +16,6 @@ Outcome = Literal["reached", "no_answer", "wrong_number"]
 ATTEMPTS: Final = 3
 AGAIN_MS: Final = 30 * 60_000
 """How long after a callback that nobody answered the next attempt is due."""
-
-_WHAT: Final = "callback"
 
 
 class Callback(NamedTuple):
@@ -43,7 +40,7 @@ class CallbackList:
     async def take_over(self, bookings: Mapping[str, Booking]) -> None:
         """Write down what callers booked; what is there already stays as it is, whoever wrote it."""
         for name, booking in bookings.items():
-            sealed = self._seals.seal(msgspec.msgpack.encode(booking), call=name, what=_WHAT)
+            sealed = sealed_booking(self._seals, name, booking)
             row = {
                 "name": name,
                 "call": booking.call,
@@ -101,7 +98,6 @@ class CallbackList:
             return self._read((await connection.execute(select(CALLBACKS).where(columns.id == id_))).one())
 
     def _read(self, row: Row[Any]) -> Callback:
-        data = self._seals.open(row.sealed, call=row.name, what=_WHAT)
         return Callback(
             id=row.id,
             name=row.name,
@@ -109,5 +105,5 @@ class CallbackList:
             due_at=row.due_at,
             attempts=row.attempts,
             outcome=row.outcome,
-            booking=None if data is None else msgspec.msgpack.decode(data, type=Booking),
+            booking=opened_booking(self._seals, row.name, row.sealed),
         )

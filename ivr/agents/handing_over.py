@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -19,6 +19,7 @@ from ivr.messages import Messages
 from ivr.redis_line import StoreAway
 from ivr.seals import Seals
 from ivr.surveys import Surveys
+from ivr.waiting_room import WaitingRoom
 
 EVERY_S: Final = 1.0
 ROUND_S: Final = 20.0
@@ -27,18 +28,10 @@ PATIENCE_S: Final = 2.0
 log = logging.getLogger("ivr.serve")
 
 
-class _Waiting(Protocol):
-    """Where something waits in Redis, by name."""
-
-    async def waiting(self) -> Mapping[str, Any]: ...
-
-    async def handed_over(self, name: str, /) -> None: ...
-
-
 class _Way(NamedTuple):
     """From where something is taken, and how the database takes it: what it has already stays as it is."""
 
-    source: _Waiting
+    source: WaitingRoom[Any]
     take_over: Callable[[AsyncEngine, Mapping[str, Any]], Awaitable[None]]
 
 
@@ -54,16 +47,16 @@ class HandingOver:
         self._bookings = Bookings(redis, seals, deadline=PATIENCE_S)
         self._ways = (
             _Way(
-                self._bookings,
+                self._bookings.room,
                 lambda engine, found: CallbackList(engine, seals).take_over(found),
             ),
             _Way(
-                Messages(redis, seals, deadline=PATIENCE_S),
+                Messages(redis, seals, deadline=PATIENCE_S).room,
                 lambda engine, found: MessageList(engine, seals).take_over(found),
             ),
             # After the bookings: an outcome is about one that the database has.
-            _Way(Outcomes(redis, deadline=PATIENCE_S), self._note),
-            _Way(Surveys(redis, deadline=PATIENCE_S), lambda engine, found: SurveyList(engine).take_over(found)),
+            _Way(Outcomes(redis, deadline=PATIENCE_S).room, self._note),
+            _Way(Surveys(redis, deadline=PATIENCE_S).room, lambda engine, found: SurveyList(engine).take_over(found)),
         )
 
     async def keep(self) -> None:

@@ -4,13 +4,14 @@ No webhook waits for the database: what became of an attempt waits in a hash of 
 over, as it does with bookings.
 """
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
 from ivr.redis_line import PATIENCE, RedisLine
+from ivr.waiting_room import WaitingRoom
 
 KEPT_MS: Final = 7 * 24 * 3600_000
 WAITING: Final = "ivr:{callbacks}:outcomes"
@@ -29,9 +30,9 @@ class Outcomes:
     """The attempts that have ended. Every method raises StoreAway where Redis does not confirm."""
 
     def __init__(self, redis: Redis, *, deadline: float = PATIENCE) -> None:
-        self._redis = redis
         self._line = RedisLine(redis, deadline=deadline)
         self._note = self._line.script("outcome")
+        self.room = WaitingRoom(redis, self._line, WAITING, _read)
 
     async def note(self, ended: Ended) -> None:
         """Note how an attempt ended; the first word of it holds, however often and by whomever it is told again."""
@@ -42,9 +43,11 @@ class Outcomes:
 
     async def waiting(self) -> dict[str, Ended]:
         """Give what waits for the database, by name."""
-        kept: dict[Any, Any] = await self._line.ask(self._redis.hgetall(WAITING))
-        return {name.decode(): msgspec.json.decode(value, type=Ended) for name, value in kept.items()}
+        return await self.room.waiting()
 
-    async def handed_over(self, name: str) -> None:
-        """Forget what waited: the database has it."""
-        await self._line.ask(self._redis.hdel(WAITING, name))
+
+def _read(_: str, packed: bytes) -> Ended | None:
+    try:
+        return msgspec.json.decode(packed, type=Ended)
+    except msgspec.MsgspecError:
+        return None

@@ -186,7 +186,7 @@ class AgentQueue:
         return await self._line.ask(self._script(keys, [act, self._now(), call, *more]))
 
     def _card(self, waiter: Waiter) -> bytes:
-        return self._seals.seal(msgspec.msgpack.encode(waiter), call=waiter.call, what=_WHAT)
+        return self._seals.seal_struct(waiter, call=waiter.call, what=_WHAT)
 
     def _waiter(self, hotline: str, group: str, answer: list[bytes]) -> Waiter:
         """Join what the script tells with the card; without one that opens there still is somebody who waits."""
@@ -204,11 +204,7 @@ class AgentQueue:
         )
 
     def _opened(self, call: str, sealed: bytes) -> Waiter | None:
-        data = self._seals.open(sealed, call=call, what=_WHAT)
-        try:
-            return None if data is None else msgspec.msgpack.decode(data, type=Waiter)
-        except msgspec.MsgspecError:
-            return None
+        return self._seals.open_struct(sealed, Waiter, call=call, what=_WHAT)
 
     def _standing(self, answer: list[Any]) -> Standing:
         state, joined, ahead, recent, first = answer

@@ -15,7 +15,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 from redis.asyncio import Redis
 
@@ -77,7 +76,7 @@ class Recorder:
         trace = Trace(call.sid, masked(call.calling), ended=self._now(), ending=ending, spoke=spoke)
         if session is not None:
             trace = replace(trace, **_told_by(session))
-        return Left(trace, self._seals.seal(msgspec.msgpack.encode(trace), call=call.sid, what=_WHAT))
+        return Left(trace, self._seals.seal_struct(trace, call=call.sid, what=_WHAT))
 
     def over(self, left: Left | None) -> None:
         """Take note that a call is over, where it is: what is left of it lies in Redis, and is sent on in a moment."""
@@ -162,11 +161,7 @@ class Recorder:
 
     def opened(self, call: str, sealed: bytes) -> Trace | None:
         """Read what is left of a call; None for what cannot be read."""
-        data = self._seals.open(sealed, call=call, what=_WHAT)
-        try:
-            return None if data is None else msgspec.msgpack.decode(data, type=Trace)
-        except msgspec.MsgspecError:
-            return None
+        return self._seals.open_struct(sealed, Trace, call=call, what=_WHAT)
 
 
 def _told_by(session: Session) -> dict[str, Any]:

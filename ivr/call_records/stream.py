@@ -6,7 +6,6 @@ There is no consumer group: whoever reads twice writes the same row, and nobody 
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-import msgspec
 from redis.asyncio import Redis
 
 from ivr.call_records.record import CallRecord
@@ -40,7 +39,7 @@ class RecordStream:
             await self._line.ask_all([*commands, Command(("PEXPIRE", _STREAM, KEPT_MS))])
 
     def _added(self, one: CallRecord) -> tuple[str | bytes | int, ...]:
-        sealed = self._seals.seal(msgspec.msgpack.encode(one), call=one.call, what=_WHAT)
+        sealed = self._seals.seal_struct(one, call=one.call, what=_WHAT)
         return ("XADD", _STREAM, "MAXLEN", "~", MOST_WAITING, "*", "c", one.call, "r", sealed)
 
     async def waiting(self) -> dict[bytes, CallRecord | None]:
@@ -51,9 +50,8 @@ class RecordStream:
     def _opened(self, fields: Any) -> CallRecord | None:
         try:
             values = dict(fields) if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
-            data = self._seals.open(values[b"r"], call=values[b"c"].decode(), what=_WHAT)
-            return None if data is None else msgspec.msgpack.decode(data, type=CallRecord)
-        except (KeyError, ValueError, msgspec.MsgspecError):
+            return self._seals.open_struct(values[b"r"], CallRecord, call=values[b"c"].decode(), what=_WHAT)
+        except (KeyError, ValueError):
             return None
 
     async def written(self, ids: Collection[bytes]) -> None:

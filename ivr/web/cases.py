@@ -2,7 +2,6 @@
 
 from typing import Any, Final, Literal
 
-import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
@@ -41,11 +40,7 @@ class Cases:
     async def of(self, agent: str) -> Case | None:
         """Give the case that an agent is at."""
         sealed = await self._line.ask(self._redis.get(_key(agent)))
-        data = self._seals.open(sealed, call=agent, what=_WHAT) if isinstance(sealed, bytes) else None
-        try:
-            return None if data is None else msgspec.msgpack.decode(data, type=Case)
-        except msgspec.MsgspecError:
-            return None
+        return self._seals.open_struct(sealed, Case, call=agent, what=_WHAT)
 
     async def begin(self, agent: str, case: Case) -> None:
         """Put a case before an agent."""
@@ -60,7 +55,7 @@ class Cases:
         await self._line.ask(self._redis.delete(_key(agent)))
 
     async def _put(self, agent: str, case: Case, **only: Any) -> None:
-        sealed = self._seals.seal(msgspec.msgpack.encode(case), call=agent, what=_WHAT)
+        sealed = self._seals.seal_struct(case, call=agent, what=_WHAT)
         await self._line.ask(self._redis.set(_key(agent), sealed, px=KEPT_MS, **only))
 
 

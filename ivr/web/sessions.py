@@ -4,7 +4,6 @@ from collections.abc import Callable
 from secrets import token_urlsafe
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 from redis.asyncio import Redis
@@ -52,11 +51,7 @@ class Sessions:
         """Give the session of a token, if it has not come to an end; it is used by that, unless a stream asks."""
         key = self._key(token)
         sealed = await self._line.ask(self._redis.get(key))
-        data = self._seals.open(sealed, call=key, what=_WHAT) if isinstance(sealed, bytes) else None
-        try:
-            session = None if data is None else msgspec.msgpack.decode(data, type=Session)
-        except msgspec.MsgspecError:
-            return None
+        session = self._seals.open_struct(sealed, Session, call=key, what=_WHAT)
         now = self._now()
         if session is None or now - session.used >= IDLE_MS or now - session.began >= WHOLE_MS:
             return None
@@ -79,7 +74,7 @@ class Sessions:
         return self._seals.name("form of a session", token)
 
     def _sealed(self, token: str, session: Session) -> bytes:
-        return self._seals.seal(msgspec.msgpack.encode(session), call=self._key(token), what=_WHAT)
+        return self._seals.seal_struct(session, call=self._key(token), what=_WHAT)
 
     def _key(self, token: str) -> str:
         return f"ivr:desk:session:{{{self._seals.name(_WHAT, token)}}}"
