@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from ivr.accounts.client import Outage, Refused
 from ivr.accounts.contract import Verified
-from ivr.call import Credential
+from ivr.call import Credential, Session
 from ivr.calling_numbers import is_telephone
 from ivr.counters import Reserved, Window
 from ivr.deadline import Within
@@ -19,6 +19,14 @@ DAY_SECONDS = 24 * 3600
 HOUR_SECONDS = 3600
 WEAK_COUNTS = 2
 """A weak password is what is tried at many numbers, so the whole hotline counts it twice."""
+
+
+def left_in_a_day(kind: str, session: Session, *, each: int, withheld: int) -> Window:
+    """Count what callers leave for agents to do: by calling number, and together for all who withhold theirs."""
+    calling, _ = session.parties
+    if is_telephone(calling):
+        return Window(kind, calling, each, DAY_SECONDS)
+    return Window(kind, f"withheld {session.hotline}", withheld, DAY_SECONDS)
 
 
 class Tried(NamedTuple):

@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from ivr.attempts import DAY_SECONDS
 from ivr.call import Dial, DialEnded, End, Enqueue, Session, Turn
 from ivr.calling_numbers import is_telephone
 from ivr.counters import Reserved, Window
@@ -12,8 +13,6 @@ from ivr.flow import Limits
 from ivr.inquiry import Desk
 from ivr.redis_line import StoreAway
 from ivr.stepping import Stepping
-
-_DAY_S = 24 * 3600.0
 
 SHARE_OF_ONE: Final = 5
 SHARE_OF_WITHHELD: Final = 2
@@ -55,7 +54,7 @@ async def dialled(stepping: Stepping, sid: str, before: Session, session: Sessio
 async def _may_dial(desk: Desk, sid: str, session: Session, limits: Limits) -> bool:
     if session.dials >= limits.dials_per_call:
         return False
-    today = Window("dials", session.hotline, limits.dials_a_day, _DAY_S)
+    today = Window("dials", session.hotline, limits.dials_a_day, DAY_SECONDS)
     try:
         counted = await desk.counters.reserve([_of_caller(session, limits), today], f"{sid}.{session.turn}")
     except StoreAway:
@@ -68,4 +67,4 @@ def _of_caller(session: Session, limits: Limits) -> Window:
     known = is_telephone(calling)
     share = limits.dials_a_day // (SHARE_OF_ONE if known else SHARE_OF_WITHHELD)
     value = f"{session.hotline}\n{calling if known else ''}"
-    return Window("caller_dials", value, max(limits.dials_per_call, share), _DAY_S)
+    return Window("caller_dials", value, max(limits.dials_per_call, share), DAY_SECONDS)

@@ -20,7 +20,7 @@ from ivr.agents.ring_limits import RINGS_A_CALLER, RingLimits
 from ivr.agents.switchboard import NotRung, Switchboard
 from ivr.agents.taking import LONGEST_RINGING_S, NotTaken, Taking
 from ivr.bookings import Bookings
-from ivr.counters import Counters
+from ivr.counters import EPOCHS, Counters
 from ivr.database.opening import open_engine
 from ivr.database.upgrading import upgrade
 from ivr.serve import sqlite_url
@@ -200,6 +200,13 @@ async def test_agents_are_rung_so_often_for_one_caller_and_no_more(desk: Desk) -
     assert refused.value.why == "limit"
     assert len(desk.switchboard.rung) == RINGS_A_CALLER
     assert await desk.waiting() == ["CA1 waiting"]
+
+
+async def test_where_counts_are_lost_agents_are_rung_all_the_same(desk: Desk, redis: Redis) -> None:
+    await desk.waits("CA1")
+    await redis.delete(*EPOCHS)
+    assert await desk.taking.take_next(LI, *HERE) is not None
+    assert [phone for phone, *_ in desk.switchboard.rung] == [LI.phone]
 
 
 async def test_an_agent_who_lets_go_is_rung_no_more_and_the_next_one_gets_the_caller(desk: Desk) -> None:

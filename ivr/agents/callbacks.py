@@ -3,11 +3,10 @@
 import contextlib
 from typing import Final
 
-from ivr.attempts import DAY_SECONDS
+from ivr.attempts import left_in_a_day
 from ivr.bookings import Booking, new_code
 from ivr.call import Answered, Changes
-from ivr.calling_numbers import is_telephone
-from ivr.counters import Refused, Window
+from ivr.counters import Refused
 from ivr.inquiry import Inquiry
 from ivr.redis_line import StoreAway
 from ivr.telephones import own_number
@@ -57,9 +56,9 @@ async def book_callback(inquiry: Inquiry) -> Answered:
     )
     try:
         # The same call and number again take no second place.
-        calling, _ = session.parties
         reservation = f"{inquiry.call}-{desk.seals.name('callback of a call', booking.number)}"
-        if isinstance(await desk.counters.reserve([_window(calling, session.hotline)], reservation), Refused):
+        window = left_in_a_day("callback", session, each=BOOKINGS_A_DAY, withheld=WITHHELD_A_DAY)
+        if isinstance(await desk.counters.reserve([window], reservation), Refused):
             return Answered("enough")
         booked = await desk.bookings.book(booking)
     except StoreAway:
@@ -71,9 +70,3 @@ async def book_callback(inquiry: Inquiry) -> Answered:
             name = desk.bookings.names(booked.number)[0]
             await desk.places.to_callback(inquiry.call, session, inquiry.library, name)
     return Answered("ok", {"code": booked.code}, changes=Changes(place=None))
-
-
-def _window(calling: str, hotline: str) -> Window:
-    if is_telephone(calling):
-        return Window("callback", calling, BOOKINGS_A_DAY, DAY_SECONDS)
-    return Window("callback", f"withheld {hotline}", WITHHELD_A_DAY, DAY_SECONDS)

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from ivr.attempts import DAY_SECONDS
+from ivr.attempts import left_in_a_day
 from ivr.call import Answered
 from ivr.calling_numbers import is_telephone
-from ivr.counters import Refused, Window
+from ivr.counters import Refused
 from ivr.inquiry import Inquiry
 from ivr.messages import Message
 from ivr.redis_line import StoreAway
@@ -27,7 +27,8 @@ async def message_offer(inquiry: Inquiry) -> Answered:
     try:
         # The same webhook again takes no second place.
         once = f"{inquiry.call}.{inquiry.session.turn}"
-        taken = await inquiry.desk.counters.reserve([_window(inquiry)], once)
+        window = left_in_a_day("message", inquiry.session, each=MESSAGES_A_DAY, withheld=WITHHELD_A_DAY)
+        taken = await inquiry.desk.counters.reserve([window], once)
     except StoreAway:
         return Answered("closed")
     return Answered("enough" if isinstance(taken, Refused) else "open")
@@ -58,10 +59,3 @@ async def note_message(inquiry: Inquiry) -> Answered:
     except StoreAway:
         return Answered("error")
     return Answered("noted")
-
-
-def _window(inquiry: Inquiry) -> Window:
-    calling, _ = inquiry.session.parties
-    if is_telephone(calling):
-        return Window("message", calling, MESSAGES_A_DAY, DAY_SECONDS)
-    return Window("message", f"withheld {inquiry.session.hotline}", WITHHELD_A_DAY, DAY_SECONDS)
