@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import socket
-import time
 from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI, Request
@@ -31,6 +30,7 @@ from ivr.call_records.sweep import Sweep
 from ivr.channels.twilio.legs import leg_routes
 from ivr.channels.twilio.routes import Gate, page_writer, voice_routes
 from ivr.channels.twilio.twiml import HANG_UP
+from ivr.clock import wall_clock
 from ivr.counters import Counters
 from ivr.crashes.deaths import Deaths, flights_file
 from ivr.crashes.flights import Flights
@@ -91,11 +91,6 @@ class HotlineApp(FastAPI):
             await self.pages(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
-
-
-def wall_clock() -> int:
-    """Give milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def load_library(settings: Settings) -> Library:

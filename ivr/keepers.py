@@ -1,6 +1,5 @@
 """What the parent of the workers looks after in the database: audit heads, records, and what callers have left."""
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -10,6 +9,7 @@ from ivr.agents.open_callbacks import OpenCallbacks
 from ivr.agents.samples import add_samples, has_samples
 from ivr.audit.keeping import AuditKeeping
 from ivr.call_records.keeping import RecordKeeping
+from ivr.clock import wall_clock
 from ivr.database.opening import opened
 from ivr.database.upgrading import upgrade
 from ivr.datafolder import DataFolder
@@ -38,7 +38,7 @@ async def prepare(settings: Settings) -> None:
     if has_samples(settings):
         password = DataFolder(settings.data_dir).agents_password()
         async with opened(settings.database_url) as engine:
-            await add_samples(engine, password, _now())
+            await add_samples(engine, password, wall_clock())
 
 
 def keepers_of(settings: Settings) -> list[Keeper]:
@@ -49,7 +49,7 @@ def keepers_of(settings: Settings) -> list[Keeper]:
         HandingOver(connect(settings.redis_url), url, seals),
         OpenCallbacks(connect(settings.redis_url), url),
         RecordKeeping(connect(settings.redis_url), url, seals, days=settings.record_days),
-        MessageRetention(url, seals, _recordings(settings), days=settings.message_days, now=_now),
+        MessageRetention(url, seals, _recordings(settings), days=settings.message_days, now=wall_clock),
     ]
 
 
@@ -62,7 +62,3 @@ def _recordings(settings: Settings) -> Callable[[], Awaitable[Deletes]]:
         )
 
     return FirstUse(make).get
-
-
-def _now() -> int:
-    return round(time.time() * 1000)

@@ -24,7 +24,6 @@ from ivr.agents.message_list import MessageList
 from ivr.agents.note_list import Note, NoteList
 from ivr.agents.queue import AgentQueue, Waiter
 from ivr.agents.survey_list import SurveyList
-from ivr.app import wall_clock
 from ivr.bookings import Booking, Bookings
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.line import Call
@@ -32,6 +31,7 @@ from ivr.carrier.phones import Phones, RingEnds
 from ivr.carrier.placed import PlacedCall
 from ivr.carrier.recordings import recording_routes
 from ivr.carrier.rest import CallsApi
+from ivr.clock import wall_clock
 from ivr.database.opening import opened
 from ivr.database.tables import CALLBACKS, MESSAGES, NOTES, SURVEYS
 from ivr.library import default_dirs

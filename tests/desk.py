@@ -8,7 +8,7 @@ import httpx2
 
 from ivr.agents.accounts import Accounts, GroupName, Role
 from ivr.agents.passwords import hashed
-from ivr.app import wall_clock
+from ivr.clock import wall_clock
 from ivr.database.opening import opened
 from ivr.database.upgrading import upgrade
 

@@ -12,8 +12,9 @@ from served import Served
 
 from ivr.accounts.breaker import Breaker
 from ivr.agents.places import Places
-from ivr.app import create_app, wall_clock
+from ivr.app import create_app
 from ivr.carrier.carrier import Carrier
+from ivr.clock import wall_clock
 from ivr.hotline import Deadlines
 from ivr.library import Library
 from ivr.orders import Orders

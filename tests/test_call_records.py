@@ -15,7 +15,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tampering import BALANCE, NUMBER, PASSWORD, SEALS, Caller, calling, emptied
 
-from ivr.app import wall_clock
 from ivr.call_records import sweep as sweeping
 from ivr.call_records.archive import Archive, Archived
 from ivr.call_records.keeping import RecordKeeping
@@ -26,6 +25,7 @@ from ivr.call_records.stream import MOST_WAITING, RecordStream
 from ivr.call_records.sweep import Sweep
 from ivr.call_records.ways import Place
 from ivr.carrier.line import Call
+from ivr.clock import wall_clock
 from ivr.database.opening import open_engine
 from ivr.database.tables import CALL_RECORDS
 from ivr.database.upgrading import upgrade

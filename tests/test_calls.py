@@ -31,12 +31,12 @@ from scripted_queue import OthersInQueue
 
 from ivr.agents.callbacks import BOOKINGS_A_DAY
 from ivr.agents.messages import MESSAGES_A_DAY
-from ivr.app import wall_clock
 from ivr.bookings import Booking, Bookings
 from ivr.call import Utterance
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.line import Call, Heard
 from ivr.carrier.webhook import Exchange
+from ivr.clock import wall_clock
 from ivr.counters import EPOCHS, Counters, Reserved, Window
 from ivr.library import default_dirs, load
 from ivr.redis_line import connect

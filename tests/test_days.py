@@ -9,8 +9,8 @@ from hotline_under_test import UnderTest
 from redis.asyncio import Redis
 from tampering import emptied, words
 
-from ivr.app import wall_clock
 from ivr.carrier.line import Heard
+from ivr.clock import wall_clock
 
 PROMPTS = {
     "zh": {"holiday": "元旦照常服务。", "fair": "周末有咨询会。", "offer": "查家庭共济，请按四。"},

@@ -8,13 +8,13 @@ import pytest
 import pytest_asyncio
 from hotline_under_test import OPERATOR, UnderTest, serving
 
-from ivr.app import wall_clock
 from ivr.call import Edge
 from ivr.call_records.archive import Archive
 from ivr.call_records.figures import Figures
 from ivr.call_records.path import Passage
 from ivr.call_records.record import CallRecord
 from ivr.call_records.ways import NOWHERE, Place
+from ivr.clock import wall_clock
 from ivr.database.opening import opened
 from ivr.database.upgrading import upgrade
 from ivr.library import Library, default_dirs, load

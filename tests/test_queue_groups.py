@@ -16,7 +16,7 @@ from tampering import SEALS, Caller, calling, emptied, kept_of, words
 
 from ivr.__main__ import run
 from ivr.agents.queue import AgentQueue, Waiter
-from ivr.app import wall_clock
+from ivr.clock import wall_clock
 from ivr.redis_line import connect
 
 MINUTE_MS = 60_000

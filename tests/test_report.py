@@ -13,13 +13,13 @@ import pytest
 import pytest_asyncio
 
 from ivr.__main__ import run
-from ivr.app import wall_clock
 from ivr.call import Edge
 from ivr.call_records.archive import DAY_MS, Archive
 from ivr.call_records.figures import Bucket, Figures, Tally, percentile
 from ivr.call_records.path import Passage
 from ivr.call_records.record import CallRecord
 from ivr.call_records.ways import NOWHERE, Place
+from ivr.clock import wall_clock
 from ivr.database.opening import open_engine
 from ivr.database.upgrading import upgrade
 from ivr.serve import sqlite_url

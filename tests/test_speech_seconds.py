@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from tampering import BALANCE, LIBRARY, NUMBER, PASSWORD, emptied, words
 
 from ivr.__main__ import run
-from ivr.app import wall_clock
 from ivr.carrier.line import Heard
+from ivr.clock import wall_clock
 from ivr.commands.seconds import Listening, listened
 
 COUNTED = re.compile(r"[\u3400-\u9fff]|[A-Za-z]+(?:[’'-][A-Za-z]+)*")

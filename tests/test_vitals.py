@@ -17,11 +17,11 @@ import ivr
 from ivr.agents.callback_list import CallbackList
 from ivr.agents.open_callbacks import OpenCallbacks
 from ivr.agents.queue import AgentQueue, Waiter
-from ivr.app import wall_clock
 from ivr.bookings import Booking
 from ivr.call_records.record import CallRecord
 from ivr.call_records.stream import RecordStream
 from ivr.call_records.sweep import LIVE
+from ivr.clock import wall_clock
 from ivr.database.opening import open_engine
 from ivr.database.upgrading import upgrade
 from ivr.metrics import Metrics

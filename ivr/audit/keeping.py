@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ivr.audit.chainfile import Ends, chain_files, ends_of, is_in_use
 from ivr.audit.heads import Head, head_of, write_heads
+from ivr.clock import wall_clock
 from ivr.database.opening import open_engine, try_file, why
 
 HEADS_EVERY_S: Final = 60.0
@@ -32,7 +32,7 @@ class AuditKeeping:
         self._folder = folder
         self._database_url = database_url
         self._days = days
-        self._now = now or _wall_clock
+        self._now = now or wall_clock
         self._engine: AsyncEngine | None = None
         self._done: set[str] = set()
         self._prune_at = 0.0
@@ -87,10 +87,6 @@ class AuditKeeping:
         if self._engine is None:
             self._engine = open_engine(self._database_url)
         return self._engine
-
-
-def _wall_clock() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Found(NamedTuple):

@@ -13,7 +13,8 @@ from typer import echo
 
 from ivr.agents.accounts import NAME, ROLES, Account, Accounts, GroupName, group_name
 from ivr.agents.passwords import hashed, weakness
-from ivr.app import load_library, wall_clock
+from ivr.app import load_library
+from ivr.clock import wall_clock
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
 from ivr.database.opening import opened

@@ -1,7 +1,6 @@
 """The commands `audit verify`, `audit show`, `audit prune` and `database upgrade`."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -13,6 +12,7 @@ from ivr.audit.chain import ChainKey, chain_keys
 from ivr.audit.heads import Head, read_heads
 from ivr.audit.keeping import prune
 from ivr.audit.verifying import Days, Report, entries, instant, verify
+from ivr.clock import wall_clock
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
 from ivr.database.opening import opened
@@ -35,7 +35,7 @@ def verify_trail(
     except SettingsError as error:
         away = str(error)
     report = verify(
-        _folders(settings, folders), keys, heads, now=_now(), days=Days(first, last), machines=machines or ()
+        _folders(settings, folders), keys, heads, now=wall_clock(), days=Days(first, last), machines=machines or ()
     )
     if away:
         report.faults.append(f"{away} So it cannot be told whether ends were cut off.")
@@ -92,7 +92,7 @@ async def _heads(url: str) -> dict[str, Head]:
 
 async def _prune(settings: Settings) -> list[Path]:
     async with opened(database_of(settings)) as engine:
-        return await prune(settings.audit_folder, engine, days=settings.audit_days, now=_now())
+        return await prune(settings.audit_folder, engine, days=settings.audit_days, now=wall_clock())
 
 
 def _keys(settings: Settings) -> tuple[ChainKey, ...]:
@@ -118,7 +118,3 @@ def _tell(report: Report) -> int:
         return 1
     echo(f"The audit trail holds: {what}.")
     return 0
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from typer import echo
 
-from ivr.app import wall_clock
 from ivr.call_records.archive import DAY_MS, Archive, Archived
 from ivr.call_records.path import Passage
 from ivr.call_records.record import CallRecord
 from ivr.call_records.ways import NOWHERE
+from ivr.clock import wall_clock
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
 from ivr.database.opening import opened

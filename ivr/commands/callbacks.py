@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from typer import echo
 
 from ivr.agents.callback_list import ATTEMPTS, Callback, CallbackList, Outcome
-from ivr.app import wall_clock
 from ivr.bookings import Bookings
+from ivr.clock import wall_clock
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
 from ivr.database.opening import opened

@@ -4,7 +4,8 @@ from datetime import date
 
 from typer import echo
 
-from ivr.app import load_library, wall_clock
+from ivr.app import load_library
+from ivr.clock import wall_clock
 from ivr.commands.serving import read_settings
 from ivr.duty.calendar import DayOfDuty, day_of_duty
 from ivr.flow import AgentGroup

@@ -10,7 +10,7 @@ from rich.table import Table
 from typer import echo
 
 from ivr.agents.queue import AgentQueue, Waiter
-from ivr.app import wall_clock
+from ivr.clock import wall_clock
 from ivr.commands.callbacks import LANGUAGES
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings

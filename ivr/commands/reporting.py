@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from typer import echo
 
-from ivr.app import load_library, wall_clock
+from ivr.app import load_library
 from ivr.call_records.figures import Figures, Tally
 from ivr.call_records.report import Report, Section, report, shown
+from ivr.clock import wall_clock
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
 from ivr.database.opening import opened

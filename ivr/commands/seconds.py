@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 
 from typer import echo
 
-from ivr.app import load_library, wall_clock
+from ivr.app import load_library
 from ivr.call import Answered, Ask, Changes, Event, Keyed, Listen, Member, Next, Session, Started, Utterance
+from ivr.clock import wall_clock
 from ivr.commands.serving import read_settings
 from ivr.engine import begin, step
 from ivr.flow import LANGUAGE_KEYS
