@@ -299,6 +299,17 @@ def _until_night(now: int) -> int:
     return (three - now % day) % day
 
 
+async def test_a_callback_is_taken_by_its_own_place_though_its_caller_waits_again(desk: Desk) -> None:
+    await desk.books()
+    await desk.queue.to_callback(Waiter(BOOKING.call, *HERE, desk.clock()), "named")
+    desk.clock.ahead_ms += 1000
+    await desk.waits(BOOKING.call)
+    assert await desk.taking.take_callback(LI, *HERE, 1) is not None
+    assert [leg.callback for leg in desk.switchboard.legs()] == [1]
+    assert sorted(await desk.waiting()) == [f"{BOOKING.call} waiting", f"{BOOKING.call}/callback ringing"]
+    assert await desk.taking.take_callback(WANG, *HERE, 1) is None
+
+
 async def test_a_place_in_the_queue_that_became_a_callback_is_taken_in_its_turn(desk: Desk) -> None:
     await desk.books()
     await desk.queue.to_callback(Waiter(BOOKING.call, *HERE, desk.clock()), "named")

@@ -24,6 +24,9 @@ State = Literal["waiting", "aside", "ringing", "speaking"]
 ANSWERS_NEEDED: Final = 10
 """So many humans must have answered within half an hour before anybody is told how long it may take."""
 
+APART: Final = "/callback"
+"""What follows the CallSid in the name of a callback's place once its caller waits again; the script names it so."""
+
 _MINUTE_MS: Final = 60_000
 _WHAT: Final = "waiter"
 
@@ -180,6 +183,14 @@ class AgentQueue:
         """Give one caller's card, whatever the state; None for somebody who is not there."""
         answer = await self._do("card", hotline, group, call)
         return self._waiter(hotline, group, answer) if answer else None
+
+    async def place_of_callback(self, hotline: str, group: str, call: str) -> str | None:
+        """Name the place of the callback that was booked in a call, who may wait again beside it; None for none."""
+        for name in (call, call + APART):
+            card = await self.card(hotline, group, name)
+            if card is not None and card.kind == "callback":
+                return name
+        return None
 
     async def _do(self, act: str, hotline: str, group: str, call: str, *more: str | bytes) -> Any:
         keys = [f"ivr:{{queue:{hotline}/{group}}}:{name}" for name in ("order", "due", "states", "cards", "answers")]

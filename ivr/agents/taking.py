@@ -146,18 +146,20 @@ class Taking:
         if callback.due_at > self._now():
             raise NotTaken("early", "The callback is not due yet.")
         call = "" if callback.booking is None else callback.booking.call
-        leg, booking = self._of_callback(Leg(new_id(), call, hotline, group, str(agent.id)), callback)
+        place = await self._queue.place_of_callback(hotline, group, call)
+        leg, booking = self._of_callback(Leg(new_id(), place or call, hotline, group, str(agent.id)), callback)
         if booking.hotline != hotline:
             return None
         # Where it has a place in the queue, the place is taken with it.
-        if await self._queue.card(hotline, group, call) is not None:
-            taken = await self._queue.take(hotline, group, str(agent.id), call=call)
-            if taken is None or taken.call != call:  # another agent has it, or this agent somebody else
+        if place is not None:
+            taken = await self._queue.take(hotline, group, str(agent.id), call=place)
+            if taken is None or taken.call != place:  # another agent has it, or this agent somebody else
                 return None
         try:
             rung = await self._ring(agent, leg, booking)
         except BaseException:
-            await self._queue.give_back(hotline, group, call, str(agent.id))
+            if place is not None:
+                await self._queue.give_back(hotline, group, place, str(agent.id))
             raise
         return callback if rung else None
 

@@ -1,9 +1,8 @@
 """Read where calls are, as all workers tell it."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 from redis.asyncio import Redis
 
 from ivr.live import tallies
@@ -11,8 +10,6 @@ from ivr.live.calls import CALLS, WHAT, LiveCall
 from ivr.live.tallies import Tally
 from ivr.redis_line import RedisLine
 from ivr.seals import Seals
-
-_DECODE: Final = msgspec.msgpack.Decoder(LiveCall)
 
 
 class Board:
@@ -42,11 +39,7 @@ class Board:
         return sorted(found, key=lambda call: (-call.started, call.name))
 
     def _opened(self, field: bytes, sealed: bytes) -> LiveCall | None:
-        packed = self._seals.open(sealed, call=field.decode("ascii", "replace"), what=WHAT)
-        try:
-            return None if packed is None else _DECODE.decode(packed)
-        except msgspec.MsgspecError:  # of another release
-            return None
+        return self._seals.open_struct(sealed, LiveCall, call=field.decode("ascii", "replace"), what=WHAT)
 
     async def minutes(self, count: int) -> list[Tally]:
         """Give what was counted in the last minutes, the present one last."""

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
@@ -107,8 +106,7 @@ class LiveCalls:
         for sid, place in moved.items():
             if place is not None:
                 name = self.name(sid)
-                packed = msgspec.msgpack.encode(self._live(name, *place))
-                there += [name, self._seals.seal(packed, call=name, what=WHAT)]
+                there += [name, self._seals.seal_struct(self._live(name, *place), call=name, what=WHAT)]
         commands = []
         if there:
             commands += [Command(("HSET", CALLS, *there)), Command(("PEXPIRE", CALLS, SPEAKING_MS))]
