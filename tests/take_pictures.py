@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx2
 from browsers import browsing, visiting
 from playwright.async_api import Browser, Page, expect
+from typer import echo
 
 from ivr.accounts.reference.members import SAMPLE_MEMBERS
 from ivr.agents.samples import SAMPLE_AGENTS
@@ -178,7 +179,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(pictured(folder))
     for path in sorted(folder.glob("*.png")):
-        print(f"{path}: {path.stat().st_size // 1024} kB")  # noqa: T201
+        echo(f"{path}: {path.stat().st_size // 1024} kB")
 
 
 if __name__ == "__main__":
