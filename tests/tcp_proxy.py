@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from typing import Literal, Self
 
 Fault = Literal["none", "refused", "cut", "stalled", "dripping"]
@@ -23,7 +24,7 @@ class TcpProxy:
         self.port = 0
         self.accepts = asyncio.Event()
         self.target = target
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._connections: set[asyncio.Task[None]] = set()
         self._moves = asyncio.Event()
@@ -34,12 +35,13 @@ class TcpProxy:
         return f"127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
-        await self._listen()
+        self._listen()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.becomes("cut")
-        await self._stop_listening()
+        self._stop_listening()
+        await asyncio.sleep(0)  # so that each connection has begun, and closes what it was given
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -55,24 +57,39 @@ class TcpProxy:
             for writer in self._writers:
                 writer.transport.abort()
         if fault == "refused":
-            await self._stop_listening()
-        elif self._server is None:
-            await self._listen()
+            self._stop_listening()
+        elif self._listener is None:
+            self._listen()
 
-    async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+    # An asyncio.Server leaves a connection open that comes in while it is closed, so the socket is looked after here.
 
-    async def _stop_listening(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+    def _listen(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._listener, self._take, self._listener)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.accepts.set()
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    def _take(self, listener: socket.socket) -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            taken, _ = listener.accept()
+            taken.setblocking(False)
+            self.accepts.set()
+            connection = asyncio.create_task(self._serve(taken))
+            self._connections.add(connection)
+            connection.add_done_callback(self._connections.discard)
+
+    async def _serve(self, taken: socket.socket) -> None:
+        try:
+            reader, writer = await asyncio.open_connection(sock=taken)
+        except BaseException:
+            taken.close()
+            raise
         self._writers.add(writer)
         there: asyncio.StreamWriter | None = None
         with contextlib.suppress(OSError, asyncio.CancelledError):
@@ -91,7 +108,6 @@ class TcpProxy:
             if end is not None:
                 self._writers.discard(end)
                 end.close()
-        self._connections.discard(task)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if "/" in self.target:

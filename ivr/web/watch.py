@@ -7,7 +7,7 @@ head of the queue.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -66,7 +66,7 @@ class Watch:
         self._seen = Seen({}, {}, {}, {})
         self._looking: asyncio.Task[None] | None = None
 
-    async def listen(self, account: Account, groups: tuple[GroupName, ...]) -> AsyncIterator[Seen]:
+    async def listen(self, account: Account, groups: tuple[GroupName, ...]) -> AsyncGenerator[Seen, None]:
         """Give what is seen of these groups, look by look, until whoever listens leaves."""
         listener = _Listener(account, groups)
         self._listeners.add(listener)
@@ -117,9 +117,10 @@ class Watch:
         accounts = {one.account.id: one.account for one in self._listeners}
         groups = [group for one in self._listeners for group in one.groups]
         self._seen = await self.look(groups, accounts.values())
+        listening = {str(one.account.id) for one in self._listeners}  # by now: some have left amid this look
         for agent, (account, groups_of, since) in list(self._leaving.items()):
             there = self._seen.present.get(agent)
-            if int(agent) in accounts:
+            if agent in listening:
                 del self._leaving[agent]
             elif there is None or not there.here:
                 if self._now() - since >= GONE_MS:
