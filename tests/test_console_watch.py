@@ -1,4 +1,4 @@
-"""The look at queues and agents, in a real Valkey: an agent who leaves at any moment gives back whom the phone rings."""
+"""The look at queues and agents, in a real Valkey: whoever leaves, at any moment, gives back whom the phone rings for."""
 
 import asyncio
 
