@@ -1,4 +1,4 @@
-"""The look at queues and agents, in a real Valkey: whoever leaves, at any moment, gives back whom the phone rings for."""
+"""The look at queues and agents, in a real Valkey: whoever leaves, at any moment, gives back whom the phone rings."""
 
 import asyncio
 
