@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ivr import records
 from ivr.agents.callbacks import book_callback, callback_offer
 from ivr.agents.messages import message_offer, note_message
-from ivr.agents.survey import note_survey
+from ivr.agents.survey import SCORE, note_survey
 from ivr.balance_and_years import balance, deemed, gap, years
 from ivr.call import Answered
 from ivr.codes import send_code
@@ -17,6 +17,7 @@ from ivr.inquiry import Inquiry
 from ivr.newpassword import change_password, drop_password, judge_password
 from ivr.policy import POLICY_ROWS, TERMS, WITHDRAWAL_ROWS, policy, policy_city, policy_topic, policy_withdrawal
 from ivr.records import RELATIVES, SCHEMES
+from ivr.surveys import SCORES
 from ivr.texting import text_answer, text_page
 from ivr.weakness import WEAK_REASONS
 
@@ -30,7 +31,8 @@ class Declared(NamedTuple):
     just keyed. `hushed`: nothing that is heard before a verification may tell which outcome it was. `proves`: outcomes
     after which a member is verified. `forgets`: outcomes that end the verification, and
     all facts with it. `rows`: outcomes that bring a list, with the kinds of its entries and the facts of each.
-    `terms`: facts that are ids of prompts, with every id that they can be. `audited_as`: the field that its audit
+    `terms`: facts that are ids of prompts, with every id that they can be. `takes`: facts that a flow has to give it,
+    with every word that each can be. `audited_as`: the field that its audit
     entries name, where that is not the lookup's own name. `acts`: it does something that cannot be taken back, so an
     audit entry is written before it does.
     """
@@ -47,6 +49,7 @@ class Declared(NamedTuple):
     forgets: frozenset[str] = frozenset()
     rows: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType({})
     terms: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    takes: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     audited_as: str = ""
     acts: bool = False
 
@@ -172,7 +175,7 @@ DECLARED: Mapping[str, Declared] = {
     "book_callback": Declared(book_callback, _outcomes(ok="code", booked="", enough="", error=""), remote=True),
     "message_offer": Declared(message_offer, _outcomes(open="", enough="", closed="")),
     "note_message": Declared(note_message, _outcomes(noted="", nothing="", error="")),
-    "note_survey": Declared(note_survey, _outcomes(noted="")),
+    "note_survey": Declared(note_survey, _outcomes(noted=""), takes={SCORE: SCORES}),
     "policy_topic": Declared(policy_topic, _outcomes(chosen="")),
     "policy_city": Declared(policy_city, _outcomes(chosen="")),
     "policy": Declared(policy, _outcomes(told=""), rows={"told": POLICY_ROWS}, terms=TERMS),

@@ -18,6 +18,7 @@ class Promised:
     forgets: frozenset[str] = frozenset()
     rows: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     terms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    takes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 OK, CHANGED, EXPIRED = frozenset({"ok"}), frozenset({"changed"}), frozenset({"expired"})
@@ -45,6 +46,7 @@ LOOKUPS: dict[str, Promised] = {
         rows={"ok": outcomes(paid="amount shop", refund="amount")},
         terms={"shop": ("place.city", "place.county")},
     ),
+    "note_survey": Promised(outcomes(noted=""), takes={"score": ("good", "bad")}),
 }
 HELD = ("silence.first", "goodbye")
 WRONGS: dict[str, tuple[str, ...]] = {
@@ -370,6 +372,18 @@ def gone_on(others: str) -> list[Edit]:
     return [
         Edit(MAIN, '      "1": balance\n', '      "1": balance\n      "#": go_on\n'),
         Edit(MAIN, "  balance: {kind", nodes + "  balance: {kind"),
+    ]
+
+
+def noted(give: str) -> list[Edit]:
+    """Let a talk with a human end in a note of what was thought of it, with what the flow gives."""
+    return [
+        Edit(AGENT, "answered: goodbye", "answered: good"),
+        Edit(
+            AGENT,
+            "  busy:",
+            f"  good: {{kind: lookup, call: note_survey, {give}outcomes: {{noted: goodbye}}}}\n  busy:",
+        ),
     ]
 
 
@@ -855,6 +869,18 @@ BAD: dict[str, list[Bad]] = {
             "call: payments",
             "Lookup 'payments' gives 'much' for 'amount', which is a sum.",
         ),
+    ],
+    "given-what-is-not-taken": [
+        Bad(noted("give: {score: godo}, "), AGENT, "call: note_survey", "gives 'godo' for 'score', which"),
+        Bad(noted("give: {score: godo}, "), AGENT, "call: note_survey", "Did you mean 'good'?"),
+        Bad(noted(""), AGENT, "call: note_survey", "Lookup 'good' does not give 'score', which 'note_survey' takes."),
+        Bad(
+            noted("give: {scor: good}, "),
+            AGENT,
+            "call: note_survey",
+            "gives 'scor', which 'note_survey' does not take. Did you mean 'score'?",
+        ),
+        Bad(noted("give: {scor: good}, "), AGENT, "call: note_survey", "does not give 'score'"),
     ],
     "choice-named-before-verification": [
         Bad(gone_on("payments: said, years: menu"), MAIN, "call: go_on", "it comes to say 'said' of flow 'main'."),

@@ -56,6 +56,7 @@ FILE_RULES: Final[tuple[Rule, ...]] = (
     rules_days.announcements_out_of_place,
     rules_facts.fact_as_another_type,
     rules_facts.given_in_place_of_a_fact,
+    rules_facts.given_what_is_not_taken,
     rules_written.undeclared_term,
     rules_written.unknown_term,
     rules_written.text_of_nothing,

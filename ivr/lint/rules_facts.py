@@ -6,7 +6,7 @@ from ivr.facts import FACTS, SAID_AS
 from ivr.flow import LookupNode
 from ivr.lint.plan import Found, Plan
 from ivr.lint.rules_policy_spoken import values_said
-from ivr.problems import listed
+from ivr.problems import did_you_mean, listed
 from ivr.prompts import TERM
 
 
@@ -33,3 +33,24 @@ def given_in_place_of_a_fact(plan: Plan) -> Iterator[Found]:
             if (form := FACTS.get(fact, "a word")) != "a word":
                 message = f"Lookup '{name}' gives '{give[fact]}' for '{fact}', which is {form}."
                 yield plan.in_flow(flow.flow, ("nodes", name, "give", fact), message, "Give it another name.", key=True)
+
+
+def given_what_is_not_taken(plan: Plan) -> Iterator[Found]:
+    """A lookup that is not given what it takes does nothing, and nobody hears of it."""
+    for flow, name, node in plan.nodes():
+        if not isinstance(node, LookupNode) or node.call not in plan.declared:
+            continue
+        takes, here, gives = plan.declared[node.call].takes, ("nodes", name), ("nodes", name, "give")
+        for fact in (one for one in node.give if takes and one not in takes):
+            message = f"Lookup '{name}' gives '{fact}', which '{node.call}' does not take.{did_you_mean(fact, takes)}"
+            yield plan.in_flow(flow.flow, (*gives, fact), message, f"It takes {listed(takes)}.", key=True)
+        for fact, known in takes.items():
+            word = node.give.get(fact)
+            if word is None:
+                message = f"Lookup '{name}' does not give '{fact}', which '{node.call}' takes."
+                remedy = f"Write 'give: {{{fact}: …}}', with one of {listed(known)}."
+                yield plan.in_flow(flow.flow, gives if node.give else here, message, remedy, key=True)
+            elif word not in known:
+                message = f"Lookup '{name}' gives '{word}' for '{fact}', which '{node.call}' does not know."
+                remedy = f"It knows {listed(known)}."
+                yield plan.in_flow(flow.flow, (*gives, fact), message + did_you_mean(word, known), remedy)
