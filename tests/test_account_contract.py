@@ -190,6 +190,30 @@ def test_what_is_not_an_answer_at_all(body: bytes) -> None:
         contract.read_balance(body)
 
 
+AS_OF = raw(BALANCE["as_of"])
+
+
+@pytest.mark.parametrize(
+    ("read", "body"),
+    [
+        (contract.read_balance, raw(BALANCE).replace(AS_OF, AS_OF + b', "balance": "1.00"')),
+        (contract.read_balance, raw(BALANCE).replace(AS_OF, AS_OF + b', "bal\\u0061nce": "1.00"')),
+        (contract.read_balance, raw(BALANCE).replace(AS_OF, AS_OF + b', "other": "\\u003a::", "balance": "20180.05"')),
+        (contract.read_balance, raw(BALANCE).replace(AS_OF, AS_OF + b', "other": [[{"x": 1, "x": {}}]]')),
+        (contract.read_contributions, raw([CONTRIBUTION, CONTRIBUTION]).replace(b"}]", b', "month": "2026-09"}]')),
+        (contract.read_problem, b'{"status": 401, "code": "invalid_credentials", "code": "locked"}'),
+    ],
+)
+def test_of_two_values_for_one_name_neither_is_taken(read: Reader, body: bytes) -> None:
+    with pytest.raises(ContractFault, match="expected each name once in an object"):
+        read(body)
+
+
+@pytest.mark.parametrize("more", [{}, {"other": "::"}, {"a:b": ":", "a": {"balance": [{"balance": 10**30}, None]}}])
+def test_a_name_may_stand_in_several_objects_and_colons_in_texts(more: dict[str, Any]) -> None:
+    assert contract.read_balance(raw({**BALANCE, **more})) == contract.read_balance(raw(BALANCE))
+
+
 def test_hostile_text_is_kept_as_it_is() -> None:
     text = "</Say><Hangup/>{balance:money}\r\n\u0000\u202e"
     assert contract.read_transfers(raw([{**TRANSFER, "case_number": text}]))[0].case_number == text

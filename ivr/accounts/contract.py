@@ -1,5 +1,6 @@
 """The contract with the bureau's core system in types: what may be asked, and what an answer must look like."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import date
@@ -256,6 +257,33 @@ class FamilySharing(_Shape):
     relatives: list[Relative]
 
 
+def _once(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ContractFault("expected each name once in an object")
+
+
+_PAIRS: Final = json.JSONDecoder(object_pairs_hook=_once, parse_int=str, parse_float=str)
+"""Looks at the names alone: of a number with any digits it makes nothing."""
+
+
+def _each_name_once(raw: bytes, values: object) -> None:
+    """Refuse an answer in which a name stands twice in one object: of two balances neither is beyond doubt.
+
+    msgspec keeps the last one. A colon follows every name, so where there are no more colons than names were kept,
+    none was lost: that is quick, and only an answer with colons in its texts is read a second time.
+    """
+    kept, waiting = 0, [values]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            kept += len(value)
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    if raw.count(b":") > kept:
+        _PAIRS.decode(raw.decode())
+
+
 def _reader(shape: TypeAdapter[T]) -> Callable[[bytes], T]:
     def read(raw: bytes) -> T:
         fault = ""
@@ -263,13 +291,17 @@ def _reader(shape: TypeAdapter[T]) -> Callable[[bytes], T]:
             raise ContractFault(f"expected at most {LARGEST_ANSWER} bytes")
         try:
             # msgspec is strict where the standard library is not: no NaN, no lone surrogate, UTF-8 only.
-            return shape.validate_python(msgspec.json.decode(raw), context=_FROM_THE_WIRE)
+            values = msgspec.json.decode(raw)
+            _each_name_once(raw, values)
+            return shape.validate_python(values, context=_FROM_THE_WIRE)
         except ValidationError as problem:
             first = problem.errors(include_input=False, include_context=False, include_url=False)[0]
             where = ".".join(str(step) for step in first["loc"])
             fault = f"{where or 'the answer'}: {first['type']}"
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             fault = "expected JSON"
+        except ContractFault as twice:
+            fault = str(twice)
         # Raised out here so that no exception with the caller's data in it hangs on to this one.
         raise ContractFault(fault)
 
