@@ -161,6 +161,9 @@ def create_app(
         breaker=Breaker(changed=breaker_turned),
     )
     counters = Counters(redis, seals, deadline=deadlines.store)
+    trail = AuditTrail(
+        settings.audit_folder, chain_keys(settings.secrets), worker=f"{socket.gethostname()}/{settings.worker}", now=now
+    )
     desk = Desk(
         accounts,
         counters,
@@ -172,9 +175,7 @@ def create_app(
         Surveys(redis, deadline=deadlines.store),
         Messages(redis, seals, deadline=deadlines.store),
         Places(AgentQueue(redis, seals, now, deadline=deadlines.store), now, offered=bool(settings.outbound_number)),
-    )
-    trail = AuditTrail(
-        settings.audit_folder, chain_keys(settings.secrets), worker=f"{socket.gethostname()}/{settings.worker}", now=now
+        trail,
     )
     store = CallStore(redis, seals, deadline=deadlines.store, claim_s=deadlines.claim)
     recorder = Recorder(redis, seals, versions, now, deadline=deadlines.store)

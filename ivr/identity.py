@@ -20,13 +20,13 @@ async def gate(inquiry: Inquiry) -> Answered:
 async def may_try(inquiry: Inquiry) -> Answered:
     """Say whether a password or a code can be checked now, so that nobody is asked for one in vain.
 
-    ``closed``: attempts cannot be counted now, or too many fail at this hotline, whoever they are: callers are sent to
-    agents before they key anything. ``error``: the account service is out.
+    ``closed``: attempts cannot be counted now, too many fail at this hotline, whoever they are, or the audit trail does
+    not take entries: callers are sent to agents before they key anything. ``error``: the account service is out.
     """
     session = inquiry.session
     if session.failed >= inquiry.hotline.limits.failed_per_call:
         return Answered("spent")
-    if session.public or not await _countable(inquiry):
+    if session.public or not inquiry.desk.trail.takes_entries or not await _countable(inquiry):
         return Answered("closed")
     return Answered("error" if inquiry.desk.accounts.breaker.in_vain() else "open")
 

@@ -43,6 +43,13 @@ class Queues(Protocol):
     async def to_callback(self, call: str, session: Session, library: Library, booking: str, /) -> None: ...
 
 
+class Trail(Protocol):
+    """The audit trail, without whose entries nothing personal is told: whether by all signs it takes any now."""
+
+    @property
+    def takes_entries(self) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Desk:
     """The services behind the lookups, one set per worker."""
@@ -58,6 +65,7 @@ class Desk:
     surveys: Surveys
     messages: Messages
     places: Queues
+    trail: Trail
 
 
 @dataclass(frozen=True)

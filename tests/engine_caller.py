@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import msgspec
 from call_scripts import (
@@ -118,6 +119,7 @@ class EngineCaller:
             self.surveys,
             self.messages,
             self.queue,
+            SimpleNamespace(takes_entries=True),
         )
 
     async def plays(self) -> None:

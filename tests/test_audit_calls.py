@@ -17,6 +17,7 @@ from ivr.audit import chainfile
 from ivr.audit.chain import chain_keys
 from ivr.audit.chainfile import chain_files
 from ivr.audit.ledger import leaves_entry
+from ivr.audit.trail import AuditTrail
 from ivr.call import Answered
 from ivr.lookups import DECLARED
 
@@ -159,6 +160,35 @@ def broken(
             os.close(reader)  # who writes to a pipe without a reader is woken up
 
 
+@pytest.fixture
+def unaware(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the trail fail just as an entry is due: at the gate nobody knows of it yet."""
+    monkeypatch.setattr(AuditTrail, "takes_entries", True)
+
+
+async def test_while_the_trail_is_known_to_fail_nobody_is_asked_for_a_number_in_vain(
+    broken: UnderTest, redis: Redis
+) -> None:
+    broken.accounts.script({"verify": ["ok"]})
+    async with calling(broken, workers=1) as caller:
+        trail = broken.served[0].app.state.hotline.stepping.desk.trail
+        if trail.takes_entries:  # a disk that hangs shows when the first entry is due
+            await caller.verified()
+            await caller.keys("*")
+        assert not trail.takes_entries
+        before = len(broken.accounts.asked)
+        if not before:
+            await caller.rings()
+        for way in ("1", "6 2"):
+            for one in way.split():
+                told = await caller.keys(one)
+            assert told.said == words("public.mode")
+            await caller.keys("*")
+        assert (await caller.keys("0")).leads_to_a_human
+        assert len(broken.accounts.asked) == before
+
+
+@pytest.mark.usefixtures("unaware")
 async def test_without_the_trail_nothing_personal_is_told_and_all_else_goes_on(broken: UnderTest, redis: Redis) -> None:
     broken.accounts.script({"verify": ["ok"] * 2})
     async with calling(broken, workers=1) as caller:
@@ -175,6 +205,7 @@ async def test_without_the_trail_nothing_personal_is_told_and_all_else_goes_on(b
     assert [question for question, _, _ in broken.accounts.asked] == ["verify", "verify"]
 
 
+@pytest.mark.usefixtures("unaware")
 async def test_without_the_trail_wrong_passwords_cannot_be_tried_more_often_nor_told_apart(
     broken: UnderTest, redis: Redis
 ) -> None:
@@ -192,6 +223,7 @@ async def test_without_the_trail_wrong_passwords_cannot_be_tried_more_often_nor_
     assert verifications(broken) == 5
 
 
+@pytest.mark.usefixtures("unaware")
 async def test_without_the_trail_no_code_and_no_message_is_sent(
     running: UnderTest, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +245,7 @@ async def test_without_the_trail_no_code_and_no_message_is_sent(
     assert [question for question, _, _ in running.accounts.asked] == ["verify", "balance"]
 
 
+@pytest.mark.usefixtures("unaware")
 async def test_readiness_tells_that_the_trail_cannot_be_written(broken: UnderTest, redis: Redis) -> None:
     broken.accounts.script({"verify": ["ok"]})
     async with calling(broken, workers=1) as caller:

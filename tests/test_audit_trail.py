@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,6 +109,40 @@ async def test_a_folder_that_cannot_be_written_is_told_and_used_again_when_it_ca
     folder.unlink()
     await one.enter(*ENTRY)
     assert not one.failing
+    await one.stop(5)
+
+
+async def test_a_trail_that_failed_is_written_again_though_nobody_has_an_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trail, "RETRY_S", 0.01)
+    folder = tmp_path / "audit"
+    folder.write_text("in the way")
+    one = writing(folder)
+    await until(lambda: not one.takes_entries)
+    folder.unlink()
+    await until(lambda: one.takes_entries)
+    await one.stop(5)
+    (path,) = chain_files(folder)
+    assert [(line.call, line.field) for line in lines_in(path)] == [("", ""), ("", trail.TRAIL), ("", "")]
+
+
+async def test_a_loop_that_was_late_is_no_disk_that_hangs(tmp_path: Path) -> None:
+    """As behind a machine that was asleep: both the answer of the thread and the end of the deadline lie waiting."""
+    one = writing(tmp_path, entry_s=0.05)
+    (path,) = await _begun(tmp_path)
+
+    def asleep() -> None:
+        while (ends := ends_of(path)) is None or ends.last.seq < 1:
+            time.sleep(0.01)
+        time.sleep(0.1)
+
+    entering = asyncio.create_task(one.enter(*ENTRY))
+    await asyncio.sleep(0)
+    asleep()
+    await entering
+    assert one.takes_entries
+    await one.enter(*ENTRY)
     await one.stop(5)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -259,6 +260,7 @@ async def _in_public_mode(session: Session, event: Event, now: int) -> tuple[Ses
             surveys=Surveys(redis),
             messages=Messages(redis, SEALS),
             places=Places(AgentQueue(redis, SEALS, lambda: now), lambda: now, offered=True),
+            trail=SimpleNamespace(takes_entries=True),
         )
         emergency = Emergency(default_dirs()[0])
         trail = AuditTrail(Path("/there/is/no/such"), chain_keys([bytes(32)]), worker="test/0", now=lambda: now)

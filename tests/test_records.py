@@ -11,7 +11,7 @@ from scripted_client import ScriptedClient
 from ivr.bookings import Bookings
 from ivr.call import Answered, Credential, Member, Said, Session
 from ivr.counters import Counters
-from ivr.inquiry import Desk, Inquiry, Queues
+from ivr.inquiry import Desk, Inquiry, Queues, Trail
 from ivr.kept_password import KeptPasswords
 from ivr.library import default_dirs, load
 from ivr.lookups import DECLARED
@@ -50,7 +50,8 @@ def inquiry_of(service: dict[str, list[Any]], session: Session | None = None, *,
     messages: Messages = nobody
     places: Queues = nobody
     client, seals = ScriptedClient(accounts), Seals([bytes(32)])
-    desk = Desk(client, counters, seals, passwords, lambda: NOW, times, bookings, surveys, messages, places)
+    trail: Trail = nobody
+    desk = Desk(client, counters, seals, passwords, lambda: NOW, times, bookings, surveys, messages, places, trail)
     loop = asyncio.get_running_loop()
     return Inquiry(desk, "CA1", session or session_of(), LIBRARY, HOTLINE, loop.time() + until)
 

@@ -23,11 +23,16 @@ SHORTEST_S: Final = 0.25
 MOST_WAITING: Final = 1000
 MOST_AT_ONCE: Final = 200
 SYNC_EVERY_S: Final = 1.0
+RETRY_S: Final = 1.0
+"""Seconds between the tries of a trail that cannot be written, whether or not anybody has an entry for it."""
 CHAIN_MS: Final = 24 * 3600_000
 """A chain is ended after a day and goes on in another one, so that each can be deleted when its time has come."""
 
 WITHDRAWN: Final = "withdrawn"
 """Outcome of an entry that takes back the one with its sequence number: it was written too late, nothing happened."""
+
+TRAIL: Final = "audit trail"
+"""Field of the entry that a trail leaves about itself, of no call: it could not be written, and is written again."""
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +76,12 @@ class AuditTrail:
         self._file: ChainFile | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = asyncio.Event()
+        self._retrying: asyncio.Task[None] | None = None
+
+    @property
+    def takes_entries(self) -> bool:
+        """Whether by all that is known an entry would be written now."""
+        return not self.failing and self._outstanding < MOST_WAITING
 
     def start(self) -> None:
         """Begin the chain, on the running event loop."""
@@ -93,7 +104,9 @@ class AuditTrail:
             with Within(min(self._entry_s, max(until - now, SHORTEST_S))):
                 await written
         except TimeoutError:
-            self._stuck = True
+            if not written.cancelled() and written.exception() is None:
+                return  # it is the loop that was late, and not the thread
+            self._stuck = self._outstanding > 0  # else nothing more will come back that could tell that it goes on
             self._fails("it does not take an entry in time")
             raise AuditAwayError("The audit trail does not answer.") from None
         except OSError as error:
@@ -105,6 +118,8 @@ class AuditTrail:
         """End the chain, where the disk lets it within so many seconds."""
         if self._loop is None:
             return
+        if self._retrying is not None:
+            self._retrying.cancel()
         self._queue.put(None)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -141,6 +156,15 @@ class AuditTrail:
         if not self.failing:
             log.warning("The audit trail in %s cannot be written, so nothing personal is told: %s.", self.folder, why)
         self.failing = why
+        if self._retrying is None or self._retrying.done():
+            self._retrying = asyncio.create_task(self._retry())
+
+    async def _retry(self) -> None:
+        """Try an entry of the trail's own: while it fails callers are asked for nothing, so nobody brings another."""
+        while self.failing:
+            await asyncio.sleep(RETRY_S)
+            with contextlib.suppress(AuditAwayError):
+                await self.enter("", "", TRAIL, "written again")
 
     # --- in the thread ---
 

@@ -54,7 +54,7 @@ def show(folders: Sequence[Path] | None, first: date | None, last: date | None, 
         if form == "json":
             echo(msgspec.json.encode({name: getattr(one, name) for name in SHOWN}).decode())
         else:
-            echo(f"{instant(one.at)}  {one.call}  {one.member or '-':22}  {one.field}: {one.outcome}")
+            echo(f"{instant(one.at)}  {one.call or '-':34}  {one.member or '-':22}  {one.field}: {one.outcome}")
     if not shown:
         echo(f"There is no such entry in {', '.join(map(str, _folders(settings, folders)))}.", err=True)
     return 0
