@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from ivr import logs
 from ivr.accounts.breaker import Breaker, State
 from ivr.accounts.client import AccountClient
+from ivr.agents.calling_off import CallingOff
 from ivr.agents.leg_calls import LegCalls
 from ivr.agents.legs import Legs
 from ivr.agents.outcomes import Outcomes
@@ -27,7 +28,7 @@ from ivr.audit.trail import AuditTrail
 from ivr.bookings import Bookings
 from ivr.call_records.recorder import Recorder
 from ivr.call_records.sweep import Sweep
-from ivr.channels.twilio.legs import leg_routes
+from ivr.channels.twilio.legs import leg_routes, switchboard_of
 from ivr.channels.twilio.routes import Gate, page_writer, voice_routes
 from ivr.channels.twilio.twiml import HANG_UP
 from ivr.clock import wall_clock
@@ -66,6 +67,7 @@ DRAIN_SECONDS = 12.0
 """A worker that stops lets its work end first; no work takes longer."""
 
 AUDIT_STOPS_SECONDS = 2.0
+CALLING_OFF_STOPS_SECONDS = 1.0
 
 PAGES_CONNECTIONS = 8
 """Pages have a line to Redis of their own."""
@@ -164,6 +166,9 @@ def create_app(
     trail = AuditTrail(
         settings.audit_folder, chain_keys(settings.secrets), worker=f"{socket.gethostname()}/{settings.worker}", now=now
     )
+    legs = Legs(redis, seals, deadline=deadlines.store)
+    calling_off = CallingOff(legs, switchboard_of(settings, legs))
+    queue = AgentQueue(redis, seals, now, deadline=deadlines.store)
     desk = Desk(
         accounts,
         counters,
@@ -174,7 +179,7 @@ def create_app(
         Bookings(redis, seals, deadline=deadlines.store),
         Surveys(redis, deadline=deadlines.store),
         Messages(redis, seals, deadline=deadlines.store),
-        Places(AgentQueue(redis, seals, now, deadline=deadlines.store), now, offered=bool(settings.outbound_number)),
+        Places(queue, now, offered=bool(settings.outbound_number), calling_off=calling_off),
         trail,
     )
     store = CallStore(redis, seals, deadline=deadlines.store, claim_s=deadlines.claim)
@@ -215,6 +220,7 @@ def create_app(
         await app.pages.stop()
         await versions.leave()
         await hotline.works.drain(DRAIN_SECONDS)
+        await calling_off.stop(CALLING_OFF_STOPS_SECONDS)
         await recorder.send_on()
         await live.send()
         await trail.stop(AUDIT_STOPS_SECONDS)
@@ -229,8 +235,8 @@ def create_app(
     sid, tokens = settings.twilio_account_sid, settings.auth_tokens
     gate = Gate(public_url=settings.public_url, account_sid=sid, auth_tokens=tokens)
     leg_calls = LegCalls(
-        Legs(redis, seals, deadline=deadlines.store),
-        AgentQueue(redis, seals, now, deadline=deadlines.store),
+        legs,
+        queue,
         Outcomes(redis, deadline=deadlines.store),
         RingLimits(counters),
         library=lambda: versions.current,

@@ -29,6 +29,8 @@ OPERATOR = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
 """The header that opens what is for operators alone."""
 OUTBOUND_NUMBER = "+12025550100"
 """Who calls where the hotline places calls: it does, so that callers may wait for agents."""
+NO_CARRIER = "http://127.0.0.1:9"
+"""Where no carrier takes calls; a test that rings agents' phones has one of its own."""
 REFUSAL_STEP = 0.05
 
 
@@ -141,7 +143,8 @@ def serving(
         settings = Settings.model_validate(
             settings.model_dump()
             | {"twilio_auth_token": AUTH_TOKEN, "secret_key": SECRET_KEY, "account_token": "a-token-of-the-tests"}
-            | {"operator_token": OPERATOR_TOKEN, "outbound_number": OUTBOUND_NUMBER, **settings_of}
+            | {"operator_token": OPERATOR_TOKEN, "outbound_number": OUTBOUND_NUMBER}
+            | {"twilio_api_url": NO_CARRIER, **settings_of}
         )
         patient = (deadlines or Deadlines())._replace(store=patience)
 

@@ -4,7 +4,8 @@ Everything is real but the people: the hotline on two workers, its queue in Redi
 a strict carrier whose API rings phones by script.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +15,14 @@ from hotline_under_test import AUTH_TOKEN, OUTBOUND_NUMBER, UnderTest
 from redis.asyncio import Redis
 from served import served_here
 from tampering import LIBRARY, PATIENT, SEALS, words
+from test_audit_trail import until
 
 from ivr.agents.callback_list import Callback, CallbackList
 from ivr.agents.handing_over import HandingOver
 from ivr.agents.legs import Legs
 from ivr.agents.queue import AgentQueue
 from ivr.agents.ring_limits import RingLimits
+from ivr.agents.switchboard import Switchboard
 from ivr.agents.taking import NotTaken, Taking
 from ivr.bookings import Bookings
 from ivr.carrier.carrier import Carrier
@@ -34,6 +37,7 @@ from ivr.redis_line import connect
 from ivr.serve import sqlite_url
 from ivr.settings import DEMO_ACCOUNT_SID, Settings
 
+Switchboards = Callable[[], Awaitable[Switchboard]] | None
 PHONE, OTHER_PHONE = "+12025550135", "+12025550199"
 HERE = ("queue", "general")
 NUMBER = "12335"
@@ -65,6 +69,8 @@ class Bureau:
         )
         settings = Settings.model_validate(settings.model_dump() | {"twilio_auth_token": AUTH_TOKEN})
         legs = Legs(redis, SEALS, deadline=PATIENT)
+        # Each worker has one of its own.
+        self.switchboard: Callable[[], Switchboards] = lambda: switchboard_of(settings, legs)
         self.callbacks = Listed()
         self.taking = Taking(
             self.queue,
@@ -72,7 +78,7 @@ class Bureau:
             RingLimits(Counters(redis, SEALS, deadline=PATIENT)),
             self.callbacks,
             self.bookings,
-            switchboard=switchboard_of(settings, legs),
+            switchboard=self.switchboard(),
             enter=self._enter,
             library=lambda: LIBRARY,
             now=hotline.clock,
@@ -121,7 +127,10 @@ async def bureau(queueing: UnderTest, redis: Redis) -> AsyncIterator[Bureau]:
             phones, account_sid=DEMO_ACCOUNT_SID, auth_token=AUTH_TOKEN, numbers=frozenset({OUTBOUND_NUMBER})
         )
         async with served_here(api.app) as api_url:
-            yield Bureau(queueing, carrier, phones, api_url, redis)
+            one = Bureau(queueing, carrier, phones, api_url, redis)
+            for places in queueing.queues:
+                places.calling_off.switchboard = one.switchboard()
+            yield one
             await phones.aclose()
 
 
@@ -162,8 +171,27 @@ async def test_a_mailbox_or_an_agent_who_declines_gets_no_caller(bureau: Bureau)
     assert words("queue.patience") in told(await call.silence())
 
 
-async def test_who_hangs_up_while_the_phone_rings_is_told_to_the_agent(bureau: Bureau) -> None:
+@pytest.mark.parametrize("leaves", ["hangs up", "steps aside"])
+async def test_for_who_leaves_the_phone_rings_no_more(bureau: Bureau, leaves: str) -> None:
     call = await bureau.waits()
+
+    class RingsOn(ScriptedPhone):
+        async def rings(self, _leg: object, /) -> RingEnds:
+            await (call.hang_up() if leaves == "hangs up" else call.press("1"))
+            await asyncio.Event().wait()
+            return "answered"
+
+    await bureau.takes(LI, RingsOn())
+    (leg,) = await bureau.phones.settled()
+    await until(lambda: leg.ended)
+    assert (leg.status, leg.heard, leg.violations) == ("canceled", [], [])
+    assert await bureau.waiting() == ([] if leaves == "hangs up" else [f"{call.sid} aside"])
+
+
+async def test_who_hangs_up_just_as_the_phone_is_answered_is_told_to_the_agent(bureau: Bureau) -> None:
+    call = await bureau.waits()
+    for places in bureau.hotline.queues:
+        places.calling_off.switchboard = None  # the carrier is told too late
 
     class Slow(ScriptedPhone):
         async def rings(self, _leg: object, /) -> RingEnds:

@@ -15,6 +15,7 @@ from test_carrier_rest import AGENT, OURS, Api, Patient, an_api
 from ivr.agents.legs import Leg
 from ivr.agents.switchboard import NotRung
 from ivr.carrier.phones import ScriptedPhone
+from ivr.carrier.placed import PlacedCall
 from ivr.channels.twilio.calling_out import CarrierSwitchboard
 
 LEG = Leg("0011223344556677", "CA" + "1" * 32, "demo", "general", "7")
@@ -54,6 +55,27 @@ async def test_a_phone_that_rings_rings_no_more_and_what_is_over_stays_so(api: A
     await calls.hang_up("CA" + "0" * 32)
     assert [leg.status for leg in await api.phones.settled()] == ["canceled"]
     assert api.told() == ["canceled"]
+
+
+async def test_what_is_called_off_rings_no_more_unless_it_was_answered(api: Api) -> None:
+    api.phones.plug_in(AGENT, Patient())
+    calls = switchboard(api.url)
+    sid = await calls.ring(AGENT, LEG, 20)
+    for _ in range(2):
+        await calls.call_off(sid)
+    assert [leg.status for leg in await api.phones.settled()] == ["canceled"]
+
+    class Answered(ScriptedPhone):
+        async def talks(self, leg: PlacedCall, /) -> None:
+            await calls.call_off(leg.sid)
+            assert leg.status == "in-progress"
+            await leg.hang_up()
+
+    api.hotline.on("/twilio/leg/key", "<Hangup/>")
+    api.hotline.on("/twilio/leg/abc", "<Gather/>")
+    api.phones.plug_in(AGENT, Answered())
+    await calls.ring(AGENT, LEG, 20)
+    assert [leg.status for leg in await api.phones.settled()] == ["canceled", "completed"]
 
 
 async def test_what_the_carrier_refuses_is_told_by_its_code_and_names_no_number(api: Api) -> None:

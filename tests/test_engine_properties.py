@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ivr.accounts.client import AccountClient
+from ivr.agents.calling_off import CallingOff
+from ivr.agents.legs import Legs
 from ivr.agents.places import Places
 from ivr.agents.queue import AgentQueue
 from ivr.audit.chain import chain_keys
@@ -259,7 +261,12 @@ async def _in_public_mode(session: Session, event: Event, now: int) -> tuple[Ses
             bookings=Bookings(redis, SEALS),
             surveys=Surveys(redis),
             messages=Messages(redis, SEALS),
-            places=Places(AgentQueue(redis, SEALS, lambda: now), lambda: now, offered=True),
+            places=Places(
+                AgentQueue(redis, SEALS, lambda: now),
+                lambda: now,
+                offered=True,
+                calling_off=CallingOff(Legs(redis, SEALS), None),
+            ),
             trail=SimpleNamespace(takes_entries=True),
         )
         emergency = Emergency(default_dirs()[0])

@@ -137,14 +137,14 @@ async def test_who_steps_aside_keeps_the_place_for_two_minutes_and_cannot_be_tak
     queue: AgentQueue, clock: Clock
 ) -> None:
     await join(queue, clock, "a", "b")
-    assert await queue.step_aside(*HERE, "CA-a")
+    assert await queue.step_aside(*HERE, "CA-a") == ""
     taken = await queue.take(*HERE, "li")
     assert taken is not None
     assert taken.call == "CA-b"
     clock.later(119)
     standing = await queue.join(caller("a", clock))
     assert (standing.joined_at, standing.state) == (START, "waiting")
-    assert await queue.step_aside(*HERE, "CA-a")
+    assert await queue.step_aside(*HERE, "CA-a") == ""
     clock.later(120)
     assert await queue.standing(*HERE, "CA-a") is None
     assert (await queue.join(caller("a", clock))).joined_at == clock()
@@ -153,7 +153,7 @@ async def test_who_steps_aside_keeps_the_place_for_two_minutes_and_cannot_be_tak
 async def test_stepping_aside_takes_a_caller_from_the_phone_that_rings(queue: AgentQueue, clock: Clock) -> None:
     await join(queue, clock, "a")
     await queue.take(*HERE, "li")
-    assert await queue.step_aside(*HERE, "CA-a")
+    assert await queue.step_aside(*HERE, "CA-a") == "li"
     assert not await queue.keep_ringing(*HERE, "CA-a", "li")
     assert await order(queue) == ["a aside"]
 
@@ -182,12 +182,12 @@ async def test_who_speaks_waits_no_more_and_counts_once(queue: AgentQueue, clock
     assert await queue.bridged(*HERE, "CA-a")
     assert not await queue.bridged(*HERE, "CA-a")
     assert not await queue.bridged(*HERE, "CA-nobody")
-    assert not await queue.step_aside(*HERE, "CA-a")
+    assert await queue.step_aside(*HERE, "CA-a") is None
     assert await order(queue) == ["b waiting"]
     (speaking,) = await queue.speaking(*HERE)
     assert (speaking.call, speaking.agent, speaking.since) == ("CA-a", "li", clock())
-    assert await queue.leave(*HERE, "CA-a")
-    assert not await queue.leave(*HERE, "CA-a")
+    assert await queue.leave(*HERE, "CA-a") == ""
+    assert await queue.leave(*HERE, "CA-a") is None
     assert await queue.card(*HERE, "CA-a") is None
 
 
@@ -325,6 +325,10 @@ class Place:
     def takeable(self) -> bool:
         return self.state == "waiting"
 
+    def rung_in_vain(self) -> str:
+        """Give the agent whose phone rings in vain where the caller leaves; a callback's caller is not on the line."""
+        return self.agent if (self.state, self.kind) == ("ringing", "call") else ""
+
 
 ACTS = st.lists(
     st.builds(
@@ -397,7 +401,8 @@ async def play(queue: AgentQueue, clock: Clock, acts: list[Act]) -> None:
                     place.seen = now
             case "aside":
                 kept = place is not None and place.kind == "call" and place.state != "speaking"
-                assert await queue.step_aside(*HERE, call) == kept
+                rung = place.rung_in_vain() if place and kept else None
+                assert await queue.step_aside(*HERE, call) == rung
                 if place and kept:
                     place.until = place.until if place.state == "aside" else now + 120_000
                     place.state, place.agent = "aside", ""
@@ -406,7 +411,9 @@ async def play(queue: AgentQueue, clock: Clock, acts: list[Act]) -> None:
                 place = model.places.setdefault(who, Place(now, now))
                 place.kind, place.state, place.agent = "callback", "waiting", ""
             case "leave":
-                assert await queue.leave(*HERE, call) == (model.places.pop(who, None) is not None)
+                rung = place.rung_in_vain() if place else None
+                assert await queue.leave(*HERE, call) == rung
+                model.places.pop(who, None)
             case "take":
                 agents += 1
                 taken, first = await queue.take(*HERE, f"agent {agents}"), model.next()

@@ -43,6 +43,7 @@ class Rings:
     def __init__(self) -> None:
         self.rung: list[tuple[str, Leg, int]] = []
         self.hung_up: list[str] = []
+        self.called_off: list[str] = []
         self.works = True
 
     async def ring(self, phone: str, leg: Leg, seconds: int) -> str:
@@ -53,6 +54,9 @@ class Rings:
 
     async def hang_up(self, sid: str) -> None:
         self.hung_up.append(sid)
+
+    async def call_off(self, sid: str) -> None:
+        self.called_off.append(sid)
 
     def legs(self) -> list[Leg]:
         return [leg for _, leg, _ in self.rung]

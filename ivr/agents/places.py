@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from ivr.agents.calling_off import CallingOff
 from ivr.agents.queue import AgentQueue, Standing, Waiter
 from ivr.call import Session
 from ivr.calling_numbers import is_telephone
@@ -23,10 +24,11 @@ class Places:
     group are rung as those of a group without a queue, and callbacks are a list that agents work off by hand.
     """
 
-    def __init__(self, queue: AgentQueue, now: Callable[[], int], *, offered: bool) -> None:
+    def __init__(self, queue: AgentQueue, now: Callable[[], int], *, offered: bool, calling_off: CallingOff) -> None:
         self._queue = queue
         self._now = now
         self.offered = offered
+        self.calling_off = calling_off
 
     async def stands(self, call: str, session: Session, library: Library) -> Standing:
         """Tell where a caller stands in the queue, who comes into it where no place is kept."""
@@ -35,12 +37,16 @@ class Places:
     async def aside(self, call: str, session: Session) -> None:
         """Keep the place of a caller who has left the carrier's queue by a key."""
         if session.place is not None:
-            await self._queue.step_aside(session.hotline, session.place.group, call)
+            self._has_left(call, await self._queue.step_aside(session.hotline, session.place.group, call))
 
     async def gone(self, call: str, session: Session) -> None:
         """Give up the place of a caller who hung up."""
         if session.place is not None:
-            await self._queue.leave(session.hotline, session.place.group, call)
+            self._has_left(call, await self._queue.leave(session.hotline, session.place.group, call))
+
+    def _has_left(self, call: str, agent: str | None) -> None:
+        if agent:
+            self.calling_off.begin(call, agent)
 
     async def served(self, call: str, session: Session) -> str:
         """Note that the caller has spoken with an agent; give the group to which that one handed over, if to any."""

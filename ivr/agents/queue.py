@@ -112,12 +112,12 @@ class AgentQueue:
         answer = await self._do("look", hotline, group, call)
         return self._standing(answer) if answer else None
 
-    async def step_aside(self, hotline: str, group: str, call: str) -> bool:
-        """Keep a caller's place for 2 minutes, in which no agent can take it; False where there is none to keep.
+    async def step_aside(self, hotline: str, group: str, call: str) -> str | None:
+        """Keep a caller's place for 2 minutes, in which no agent can take it; None where there is none to keep.
 
-        Where an agent's phone rings for the caller, it rings in vain.
+        Gives the agent whose phone rings for the caller, in vain; empty where none does.
         """
-        return bool(await self._do("aside", hotline, group, call))
+        return _agent(await self._do("aside", hotline, group, call))
 
     async def to_callback(self, waiter: Waiter, booking: str) -> Standing:
         """Make the place of a caller, who hangs up, that of a callback: it keeps its time. `booking` is its name."""
@@ -125,9 +125,12 @@ class AgentQueue:
         joined = str(waiter.joined_at)
         return self._standing(await self._do("callback", waiter.hotline, waiter.group, waiter.call, joined, card))
 
-    async def leave(self, hotline: str, group: str, call: str) -> bool:
-        """Give up a place, because its caller hung up or was served; tell whether there was one."""
-        return bool(await self._do("leave", hotline, group, call))
+    async def leave(self, hotline: str, group: str, call: str) -> str | None:
+        """Give up a place, because its caller hung up or was served; None where there was none.
+
+        Gives the agent whose phone rings for the caller, in vain; empty where none does.
+        """
+        return _agent(await self._do("leave", hotline, group, call))
 
     async def done(self, hotline: str, group: str, call: str) -> str:
         """Give up the place of a caller who was served; give the group to which the agent handed over, or nothing."""
@@ -224,3 +227,7 @@ class AgentQueue:
             each = (self._now() - int(first)) / recent
             minutes = max(1, ceil(each * (ahead + 1) / _MINUTE_MS))
         return Standing(state.decode(), int(joined), ahead, minutes)
+
+
+def _agent(told: bytes | None) -> str | None:
+    return None if told is None else told.decode()

@@ -10,7 +10,7 @@ class NotRung(Exception):  # noqa: N818 - named for what has not happened
 
 
 class Switchboard(Protocol):
-    """Places calls to agents' phones. Both methods have a deadline of their own."""
+    """Places calls to agents' phones. Each method has a deadline of its own."""
 
     async def ring(self, phone: str, leg: Leg, seconds: int) -> str:
         """Ring a phone for so many seconds, for a leg; give the CallSid. Raises `NotRung`."""
@@ -18,4 +18,8 @@ class Switchboard(Protocol):
 
     async def hang_up(self, sid: str) -> None:
         """End a call, also one that still rings; one that is over already stays so. Raises `NotRung`."""
+        ...
+
+    async def call_off(self, sid: str) -> None:
+        """Let a phone ring no more; a call that has been answered goes on. Raises `NotRung`."""
         ...

@@ -132,11 +132,17 @@ function acts.look()
   return standing(call, place)
 end
 
+-- The agent whose phone rings for a caller who leaves, and so in vain; of a callback the caller need not be there.
+local function rung_in_vain(place)
+  return place and place.state == 'ringing' and place.kind == 'call' and place.agent or ''
+end
+
 function acts.aside()
   local place = place_of(call)
-  if not place or place.state == 'speaking' or place.kind == 'callback' then return 0 end
+  if not place or place.state == 'speaking' or place.kind == 'callback' then return false end
+  local agent = rung_in_vain(place)
   put(call, place, 'aside')
-  return 1
+  return agent
 end
 
 function acts.callback(joined, card)
@@ -147,7 +153,10 @@ function acts.callback(joined, card)
   return standing(call, place)
 end
 
-function acts.leave() return drop(call) end
+function acts.leave()
+  local agent = rung_in_vain(place_of(call))
+  return drop(call) == 1 and agent
+end
 
 function acts.take(agent, callbacks)
   local id = rung_by(agent)

@@ -114,8 +114,15 @@ class CarrierSwitchboard:
 
     async def hang_up(self, sid: str) -> None:
         """End a call, also one that still rings; one that is over already stays so. Raises `NotRung`."""
+        await self._end(sid, "completed")
+
+    async def call_off(self, sid: str) -> None:
+        """Let a phone ring no more; a call that has been answered goes on. Raises `NotRung`."""
+        await self._end(sid, "canceled")
+
+    async def _end(self, sid: str, status: str) -> None:
         try:
-            await _asked(self._calls(sid).update_async, status="completed")
+            await _asked(self._calls(sid).update_async, status=status)
         except _Refused as refused:
             if not {refused.status, refused.code} & {*_OVER}:
                 raise
