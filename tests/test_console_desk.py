@@ -105,8 +105,45 @@ async def test_without_an_audit_entry_there_is_no_card_and_the_caller_waits_on(
     monkeypatch.undo()
     assert (await acts(lin, "/console/take", group=str(GENERAL))).status_code == 303
     monkeypatch.setattr(AuditTrail, "enter", refuses)
+    assert "2173" in lin.get("/console").text  # the entry of this look was written as the caller was taken
     reopened = lin.get("/console")
     assert (reopened.status_code, "2173" in reopened.text) == (503, False)
+
+
+async def test_one_look_at_a_card_leaves_one_entry_and_each_other_one_another(floor: Floor, lin: Desk) -> None:
+    caller = await floor.calls(**CALLER)
+    await acts(lin, "/console/take", group=str(GENERAL))
+    for looks in (1, 2, 3):
+        assert "2173" in lin.get("/console").text
+        assert floor.audited("card") == [caller.call] * looks
+
+
+async def test_a_page_with_scripts_looks_once_though_its_stream_tells_of_the_case_as_well(
+    floor: Floor, lin: Desk
+) -> None:
+    caller = await floor.calls(**CALLER)
+    lin.client.headers["HX-Request"] = "true"
+    assert "2173" in (await acts(lin, "/console/take", group=str(GENERAL))).text
+    for looks in (1, 2):
+        assert "2173" in lin.get("/console/case?shown=").text
+        assert floor.audited("card") == [caller.call] * looks
+
+
+async def test_after_the_taking_a_reload_is_another_look(floor: Floor, lin: Desk) -> None:
+    caller = await floor.calls(**CALLER)
+    lin.client.headers["HX-Request"] = "true"
+    await acts(lin, "/console/take", group=str(GENERAL))
+    del lin.client.headers["HX-Request"]
+    assert "2173" in lin.get("/console").text
+    assert floor.audited("card") == [caller.call] * 2
+
+
+async def test_a_callback_that_is_taken_is_looked_at_with_one_entry(floor: Floor, lin: Desk) -> None:
+    booking = await floor.books("13800138000", code="4711", asked="balance")
+    await acts(lin, "/console/callbacks/take", callback=str(await floor.first_callback()))
+    for looks in (1, 2):
+        assert "尾号8000" in lin.get("/console").text
+        assert floor.audited("card") == [booking.call] * looks
 
 
 async def test_who_is_at_a_case_takes_no_other_one_and_notes_it_once(floor: Floor, lin: Desk) -> None:

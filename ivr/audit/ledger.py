@@ -7,9 +7,6 @@ from ivr.inquiry import Inquiry
 from ivr.lookups import DECLARED, Declared
 from ivr.seals import Seals
 
-CARD = "card"
-"""Field of the entry of an agent who opened a caller's card; its outcome names the agent."""
-
 BEGUN = "begun"
 """Outcome of the entry before something that cannot be taken back; another one tells how it ended."""
 
@@ -42,14 +39,6 @@ class Ledger:
         # nobody may try more, or get around more, than elsewhere.
         refused = answered.outcome in declared.refusals
         return Answered("error", gives_back=min(1, answered.gives_back), changes=answered.changes if refused else None)
-
-    async def card(self, call: str, agent: str) -> bool:
-        """Enter that an agent opened the card of a caller; tell whether that is written."""
-        try:
-            await self._trail.enter(call, "", CARD, f"agent {agent}")
-        except AuditAwayError:
-            return False
-        return True
 
     async def _enter(self, inquiry: Inquiry, field: str, outcome: str) -> bool:
         try:

@@ -12,18 +12,17 @@ from ivr.agents.accounts import Account, GroupName, group_name
 from ivr.agents.note_list import Note, NoteList
 from ivr.agents.queue import AgentQueue, Waiter
 from ivr.agents.taking import NotTaken, Taking, Why
-from ivr.audit.trail import AuditTrail
 from ivr.library import Library
 from ivr.seals import Seals
 from ivr.web import words
 from ivr.web.cases import Case, Cases
 from ivr.web.guard import Guard, Visit
+from ivr.web.looks import By, Looks
 from ivr.web.presence import STATES, Presence
 from ivr.web.streams import Event, stream
 from ivr.web.watch import Seen, Watch
 from ivr.web.writing import Pages
 
-CARD: Final = "card"
 LONGEST_NOTE: Final = 2000
 
 SIGNED_IN_MS: Final = 5000
@@ -62,7 +61,7 @@ class Console:
         cases: Cases,
         watch: Watch,
         taking: Taking,
-        trail: AuditTrail,
+        looks: Looks,
         seals: Seals,
         library: Callable[[], Library],
         now: Callable[[], int],
@@ -75,7 +74,7 @@ class Console:
         self._cases = cases
         self._watch = watch
         self._taking = taking
-        self._trail = trail
+        self._looks = looks
         self._seals = seals
         self._library = library
         self._now = now
@@ -97,14 +96,15 @@ class Console:
     # --- what is looked at ---
 
     async def _show(self, visit: Visit) -> Response:
-        return self._pages.page(visit.request, "console.html", visit=visit, **await self._facts(visit, opens=True))
+        return self._pages.page(visit.request, "console.html", visit=visit, **await self._facts(visit, "page"))
 
     async def _case(self, visit: Visit) -> Response:
         """Give the case anew where it is another one than the page shows."""
         case = await self._cases.of(str(visit.account.id))
         if _name_of(case) == visit.request.query_params.get("shown", ""):
             return Response(status_code=204)
-        await self._enter(visit.account, case)
+        if case is not None:
+            await self._looks.look(case.waiter.call, str(visit.account.id), by="stream")
         return self._pages.fragment("case.html", **self._case_facts(visit, case))
 
     async def _live(self, visit: Visit) -> Response:
@@ -134,10 +134,11 @@ class Console:
                     facts = self._facts_of(visit, seen)
                     yield Event(name, "" if name == "case" else self._pages.part(f"{name}.html", **facts))
 
-    async def _facts(self, visit: Visit, *, opens: bool = False) -> dict[str, Any]:
+    async def _facts(self, visit: Visit, by: By | None = None) -> dict[str, Any]:
+        """Look now; `by` tells what shows the card, where one is shown."""
         seen = await self._watch.look(self.groups(visit.account), [visit.account])
-        if opens:
-            await self._enter(visit.account, seen.cases[str(visit.account.id)])
+        if by is not None and (case := seen.cases[str(visit.account.id)]) is not None:
+            await self._looks.look(case.waiter.call, str(visit.account.id), by)
         return self._facts_of(visit, seen)
 
     def _facts_of(self, visit: Visit, seen: Seen) -> dict[str, Any]:
@@ -166,11 +167,6 @@ class Console:
             "others": self._others(case),
             "titles": {group: self._title(group) for group in self.groups(visit.account)},
         }
-
-    async def _enter(self, account: Account, case: Case | None) -> None:
-        """Enter that a card is opened. Raises AuditAwayError: then there is no card."""
-        if case is not None:
-            await self._trail.enter(case.waiter.call, "", CARD, f"agent {account.id}")
 
     # --- what is done ---
 
@@ -252,15 +248,14 @@ class Console:
     async def _answer(self, visit: Visit, told: str = "", *, case_changed: bool = False) -> Response:
         """Show how things are now; for a page with scripts the parts of it alone.
 
-        The case is written anew only where it is another one: somebody may be typing a note. That it is opened has been
-        entered by who took it.
+        The case is written anew only where it is another one: somebody may be typing a note.
         """
         if "hx-request" in visit.request.headers:
-            facts = await self._facts(visit)
+            facts = await self._facts(visit, "taking" if case_changed else None)
             return self._pages.fragment("console_parts.html", **facts | {"told": told, "case_changed": case_changed})
         if not told:
             return RedirectResponse("/console", 303)
-        facts = await self._facts(visit, opens=True)
+        facts = await self._facts(visit, "page")
         return self._pages.page(
             visit.request, "console.html", visit=visit, status=409, **facts | {"told": told, "here": "/console"}
         )

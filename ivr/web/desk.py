@@ -11,6 +11,7 @@ from ivr.channels.twilio.recordings import Recordings
 from ivr.web.cases import Cases
 from ivr.web.console import Console
 from ivr.web.guard import Guard
+from ivr.web.looks import Looks
 from ivr.web.messages import SpokenMessages
 from ivr.web.parts import Parts
 from ivr.web.presence import Presence
@@ -28,7 +29,8 @@ class Desk:
         queue = AgentQueue(redis, seals, parts.now, deadline=parts.patience)
         presence = Presence(redis, parts.now, deadline=parts.patience)
         cases = Cases(redis, seals, deadline=parts.patience)
-        taking = taking_of(parts, queue, guard.database)
+        looks = Looks(parts.trail, redis, deadline=parts.patience)
+        taking = taking_of(parts, queue, guard.database, looks.taken)
 
         async def give_back(agent: Account, waiter: Waiter) -> None:
             await taking.let_go(agent, waiter.hotline, waiter.group, waiter.call)
@@ -42,7 +44,7 @@ class Desk:
             cases=cases,
             watch=self._watch,
             taking=taking,
-            trail=parts.trail,
+            looks=looks,
             seals=seals,
             library=lambda: parts.versions.current,
             now=parts.now,

@@ -1,11 +1,12 @@
 """What agents take callers with, made of the parts that a worker hands to its pages."""
 
+from collections.abc import Awaitable, Callable
+
 from ivr.agents.callback_list import Callback, CallbackList
 from ivr.agents.legs import Legs
 from ivr.agents.queue import AgentQueue
 from ivr.agents.ring_limits import RingLimits
 from ivr.agents.taking import Taking
-from ivr.audit.ledger import Ledger
 from ivr.bookings import Bookings
 from ivr.channels.twilio.legs import switchboard_of
 from ivr.counters import Counters
@@ -28,8 +29,10 @@ class _Listed:
         return await self._database.ask(lambda engine: CallbackList(engine, self._seals).named(name))
 
 
-def taking_of(parts: Parts, queue: AgentQueue, database: DatabaseLine) -> Taking:
-    """Make what takes callers from the queue and callbacks from their list."""
+def taking_of(
+    parts: Parts, queue: AgentQueue, database: DatabaseLine, enter: Callable[[str, str], Awaitable[bool]]
+) -> Taking:
+    """Make what takes callers from the queue and callbacks from their list; `enter` writes the audit entries."""
     legs = Legs(parts.redis, parts.seals, deadline=parts.patience)
     return Taking(
         queue,
@@ -38,7 +41,7 @@ def taking_of(parts: Parts, queue: AgentQueue, database: DatabaseLine) -> Taking
         _Listed(database, parts.seals),
         Bookings(parts.redis, parts.seals, deadline=parts.patience),
         switchboard=switchboard_of(parts.settings, legs),
-        enter=Ledger(parts.trail, parts.seals).card,
+        enter=enter,
         library=lambda: parts.versions.current,
         now=parts.now,
     )
