@@ -15,6 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tampering import BALANCE, NUMBER, PASSWORD, SEALS, Caller, calling, emptied
 
+from ivr.agents.note_list import Note, NoteList
+from ivr.agents.survey_list import SurveyList
 from ivr.call_records import sweep as sweeping
 from ivr.call_records.archive import Archive, Archived
 from ivr.call_records.keeping import RecordKeeping
@@ -35,6 +37,7 @@ from ivr.pages import Call as NamedCall
 from ivr.redis_line import connect
 from ivr.serve import sqlite_url
 from ivr.store import CallStore, Kept
+from ivr.surveys import Score, Survey
 from ivr.versions.live import LiveVersions
 
 DAYS = 92
@@ -363,6 +366,22 @@ async def test_what_nobody_can_read_holds_up_nothing(office: Office) -> None:
     await office.keeping.round(5)
     assert await office.stream.length() == 0
     assert len(await office.calls()) == 1
+
+
+async def test_notes_and_answers_go_with_the_records_but_for_what_somebody_has_to_look_into(office: Office) -> None:
+    notes, surveys = NoteList(office.engine, SEALS), SurveyList(office.engine)
+    old, young = NOW - (DAYS + 1) * DAY_MS, NOW - DAYS * DAY_MS
+    scores: list[tuple[str, Score, int]] = [
+        ("CA1", "fair", old), ("CA2", "dissatisfied", old), ("CA3", "dissatisfied", old), ("CA4", "fair", young),
+    ]  # fmt: skip
+    for sid, score, at in scores:
+        await surveys.take_over({sid: Survey(sid, "demo", "zh", "balance", score, at)})
+        await notes.write(Note(sid, "demo", "general", "lin", "call", ("balance",), "solved", at, "好"))
+    assert await notes.looked_into("CA2", {"demo"}, "lin", NOW)
+    await office.keeper(now=NOW).round(5)
+    assert [one.call for one in await notes.of(["CA1", "CA2", "CA3", "CA4"])] == ["CA4"]
+    assert await surveys.counted(0, NOW) == {("demo", "dissatisfied"): 1, ("demo", "fair"): 1}
+    assert [one.call for one in await notes.unhappy({"demo"})] == ["CA3"]
 
 
 async def test_records_are_read_by_time_in_order_and_deleted_in_time(office: Office) -> None:

@@ -197,5 +197,5 @@ def test_the_record_of_a_call_is_shown_step_by_step(capsys: pytest.CaptureFixtur
 async def test_old_records_are_deleted_on_request(database: Archive, capsys: pytest.CaptureFixture[str]) -> None:
     await database.take_over([call(9, at=NOW - 93 * DAY_MS), call(10, at=NOW - 91 * DAY_MS)])
     pruned = await asyncio.to_thread(told, capsys, "records", "prune")
-    assert pruned == "Records of calls older than 92 days: 1 deleted.\n"
+    assert pruned == "Deleted of calls older than 92 days: records 1, notes 0, surveys 0.\n"
     assert await database.one(call(10).call) is not None

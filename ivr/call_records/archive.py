@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ivr.call_records.path import Passage
 from ivr.call_records.record import CallRecord, merged
-from ivr.database.tables import CALL_RECORDS, SURVEYS
+from ivr.database.tables import CALL_RECORDS, NOTES, SURVEYS
 
 DAY_MS: Final = 24 * 3600_000
 AT_ONCE: Final = 500
@@ -34,6 +34,14 @@ class Archived(NamedTuple):
 
     record: CallRecord
     survey: str
+
+
+class Pruned(NamedTuple):
+    """How much was deleted: records of calls, agents' notes of them, and answers to the survey."""
+
+    records: int
+    notes: int
+    surveys: int
 
 
 class Archive:
@@ -87,10 +95,18 @@ class Archive:
             at, call = rows[-1].at, rows[-1].call
             more = query.where(or_(columns.at > at, and_(columns.at == at, columns.call > call)))
 
-    async def prune(self, before: int) -> int:
-        """Delete the records of calls from before an instant; give how many there were."""
+    async def prune(self, before: int) -> Pruned:
+        """Delete what is known of calls from before an instant; give how much there was.
+
+        An unhappy answer stays for as long as somebody still has to look into it.
+        """
+        answers = SURVEYS.c
+        to_do = (answers.score == "dissatisfied") & answers.handled_at.is_(None)
         async with self.engine.begin() as connection:
-            return (await connection.execute(delete(CALL_RECORDS).where(CALL_RECORDS.c.at < before))).rowcount
+            records = await connection.execute(delete(CALL_RECORDS).where(CALL_RECORDS.c.at < before))
+            notes = await connection.execute(delete(NOTES).where(NOTES.c.at < before))
+            surveys = await connection.execute(delete(SURVEYS).where((answers.at < before) & ~to_do))
+        return Pruned(records.rowcount, notes.rowcount, surveys.rowcount)
 
 
 async def _write(connection: AsyncConnection, by_call: dict[str, list[CallRecord]]) -> None:

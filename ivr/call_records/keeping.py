@@ -88,8 +88,9 @@ class RecordKeeping:
             return
         pruned = await (await self._archive()).prune(self._now() - self._days * DAY_MS)
         self._prune_at = clock() + PRUNE_EVERY_S
-        if pruned:
-            log.info("%d records of calls older than %d days are deleted.", pruned, self._days)
+        if any(pruned):
+            told = "Deleted of calls older than %d days: records %d, notes %d, surveys %d."
+            log.info(told, self._days, *pruned)
 
     async def _archive(self) -> Archive:
         if self._engine is None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from typer import echo
 
-from ivr.call_records.archive import DAY_MS, Archive, Archived
+from ivr.call_records.archive import DAY_MS, Archive, Archived, Pruned
 from ivr.call_records.path import Passage
 from ivr.call_records.record import CallRecord
 from ivr.call_records.ways import NOWHERE
@@ -40,14 +40,15 @@ async def _one(settings: Settings, call: str) -> Archived | None:
 
 
 def prune() -> int:
-    """Delete the records older than IVR_RECORD_DAYS; return the exit status."""
+    """Delete what is known of calls older than IVR_RECORD_DAYS; return the exit status."""
     settings = as_served(read_settings())
     pruned = asyncio.run(_pruned(settings, wall_clock() - settings.record_days * DAY_MS))
-    echo(f"Records of calls older than {settings.record_days} days: {pruned} deleted.")
+    what = f"records {pruned.records}, notes {pruned.notes}, surveys {pruned.surveys}"
+    echo(f"Deleted of calls older than {settings.record_days} days: {what}.")
     return 0
 
 
-async def _pruned(settings: Settings, before: int) -> int:
+async def _pruned(settings: Settings, before: int) -> Pruned:
     async with opened(settings.database_url) as engine:
         return await Archive(engine).prune(before)
 

@@ -42,7 +42,7 @@ def records_show(
 
 @records.command("prune")
 def records_prune() -> int:
-    """Delete the records older than IVR_RECORD_DAYS, as ivr serve does once a day."""
+    """Delete records, notes and surveys of calls older than IVR_RECORD_DAYS, as ivr serve does once a day."""
     from ivr.commands import call_records
 
     return call_records.prune()
