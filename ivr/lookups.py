@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ivr import records
-from ivr.agents.callbacks import book_callback, callback_offer
+from ivr.agents.callbacks import book_callback, callback_offer, goes_on_waiting
 from ivr.agents.messages import message_offer, note_message
 from ivr.agents.survey import SCORE, note_survey
 from ivr.balance_and_years import balance, deemed, gap, years
@@ -172,6 +172,7 @@ DECLARED: Mapping[str, Declared] = {
     "deemed": Declared(deemed, _outcomes(some="", none=""), personal=True),
     "gap": Declared(gap, _outcomes(total="", actual="", total_first="", actual_first=""), personal=True),
     "callback_offer": Declared(callback_offer, _outcomes(own="phone_tail", other="", booked="", closed="")),
+    "goes_on_waiting": Declared(goes_on_waiting, _outcomes(yes="", no="")),
     "book_callback": Declared(book_callback, _outcomes(ok="code", booked="", enough="", error=""), remote=True),
     "message_offer": Declared(message_offer, _outcomes(open="", enough="", closed="")),
     "note_message": Declared(note_message, _outcomes(noted="", nothing="", error="")),

@@ -102,7 +102,7 @@ async def test_agents_serve_who_came_in_time_then_callers_are_told_the_hours(
     assert (await caller.waits()).leaves
     after = await caller.comes_out("leave")
     assert words("agent.callback") in after.said
-    assert words("callback.confirm") in (await caller.keys("1")).said
+    assert words("callback.confirm_off_duty") in (await caller.keys("1")).said
 
 
 async def test_the_operator_sees_who_waits(

@@ -7,9 +7,11 @@ from ivr.attempts import left_in_a_day
 from ivr.bookings import Booking, new_code
 from ivr.call import Answered, Changes
 from ivr.counters import Refused
+from ivr.duty.calendar import on_duty
 from ivr.inquiry import Inquiry
 from ivr.redis_line import StoreAway
 from ivr.telephones import own_number
+from ivr.walk import china_time
 
 BOOKINGS_A_DAY: Final = 3
 """Callbacks that one calling number may book in a day: each may be to another number, and its owner did not ask."""
@@ -35,6 +37,14 @@ async def callback_offer(inquiry: Inquiry) -> Answered:
     except StoreAway:
         return Answered("closed")
     return Answered("own", {"phone_tail": own[-4:]}, changes=Changes(callback=own))
+
+
+async def goes_on_waiting(inquiry: Inquiry) -> Answered:
+    """Say whether a caller who books nothing goes on waiting: one with a place in a queue that is still served."""
+    place, library = inquiry.session.place, inquiry.library
+    group = None if place is None else inquiry.hotline.agents.get(place.group)
+    served = group is not None and on_duty(group.duty, library.working_days, china_time(inquiry.desk.now()))
+    return Answered("yes" if served else "no")
 
 
 async def book_callback(inquiry: Inquiry) -> Answered:
