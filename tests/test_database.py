@@ -1,6 +1,8 @@
 """The hotline's own database: its migrations make its tables, once, whoever begins, and beside those of others."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from hotline_under_test import SECRET_KEY
+from ivr_command import ivr, ivr_here
 from sqlalchemy import Connection, inspect, text
 
 from ivr.accounts.reference.database import Base, create_tables
@@ -58,3 +62,40 @@ async def test_a_database_that_is_none_is_told_in_a_sentence(tmp_path: Path) -> 
     file.write_text("this is a letter, no database" * 100)
     with pytest.raises(SettingsError, match="cannot be opened: file is not a database"):
         await upgrade(sqlite_url(file))
+
+
+def noted_as(folder: Path, revision: str) -> str:
+    """Make a database whose tables are noted as those of another release; give its URL."""
+    url = sqlite_url(folder / "calls.sqlite3")
+    asyncio.run(upgrade(url))
+    with closing(sqlite3.connect(folder / "calls.sqlite3")) as connection, connection:
+        connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'")
+    return url
+
+
+COMMANDS: list[list[str]] = [
+    ["database", "upgrade"], ["audit", "prune"], ["agents", "list"], ["callbacks", "list"], ["surveys"], ["report"],
+    ["records", "prune"], ["records", "show", "--call", "CA1"], ["serve", "--port", "0"],
+]  # fmt: skip
+
+
+def test_an_older_release_on_a_newer_database_says_so_and_what_to_do(tmp_path: Path) -> None:
+    url = noted_as(tmp_path, "0999")
+    told = (
+        f"The database at IVR_DATABASE_URL has the tables of a newer release (0999; this one knows those up to "
+        f"{REVISION}): start that release again, or give this one a backup from before it.\n"
+    )
+    for command in COMMANDS:
+        run = ivr if command[0] == "serve" else ivr_here
+        done = run(command, tmp_path, database_url=url, secret_key=SECRET_KEY)
+        assert (command, done.returncode, done.stderr) == (command, 2, told)
+
+
+def test_a_newer_release_on_an_older_database_says_how_its_tables_are_brought_up_to_date(tmp_path: Path) -> None:
+    url = noted_as(tmp_path, "0001")
+    nothing = sqlite_url(tmp_path / "empty.sqlite3")
+    for database_url, what in ((url, "has the tables of an older release"), (nothing, "does not have the hotline's")):
+        done = ivr_here(["report"], tmp_path, database_url=database_url, secret_key=SECRET_KEY)
+        assert done.returncode == 2
+        assert what in done.stderr
+        assert "run `ivr database upgrade`" in done.stderr

@@ -15,8 +15,7 @@ from ivr.audit.verifying import Days, Report, entries, instant, verify
 from ivr.clock import wall_clock
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
-from ivr.database.opening import opened
-from ivr.database.upgrading import upgrade
+from ivr.database.upgrading import upgrade, with_tables
 from ivr.datafolder import DataFolder
 from ivr.serve import sqlite_url
 from ivr.settings import Settings, SettingsError
@@ -86,12 +85,12 @@ def database_of(settings: Settings) -> str:
 
 
 async def _heads(url: str) -> dict[str, Head]:
-    async with opened(url) as engine:
+    async with with_tables(url) as engine:
         return await read_heads(engine)
 
 
 async def _prune(settings: Settings) -> list[Path]:
-    async with opened(database_of(settings)) as engine:
+    async with with_tables(database_of(settings)) as engine:
         return await prune(settings.audit_folder, engine, days=settings.audit_days, now=wall_clock())
 
 

@@ -15,7 +15,7 @@ from ivr.call_records.ways import NOWHERE
 from ivr.clock import wall_clock
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
-from ivr.database.opening import opened
+from ivr.database.upgrading import with_tables
 from ivr.settings import Settings
 from ivr.walk import china_time
 
@@ -35,7 +35,7 @@ def show(call: str, form: str) -> int:
 
 
 async def _one(settings: Settings, call: str) -> Archived | None:
-    async with opened(settings.database_url) as engine:
+    async with with_tables(settings.database_url) as engine:
         return await Archive(engine).one(call)
 
 
@@ -49,7 +49,7 @@ def prune() -> int:
 
 
 async def _pruned(settings: Settings, before: int) -> Pruned:
-    async with opened(settings.database_url) as engine:
+    async with with_tables(settings.database_url) as engine:
         return await Archive(engine).prune(before)
 
 

@@ -16,7 +16,7 @@ from ivr.bookings import Bookings
 from ivr.clock import wall_clock
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
-from ivr.database.opening import opened
+from ivr.database.upgrading import with_tables
 from ivr.going_on import SERVICES
 from ivr.redis_line import StoreAway, connect
 from ivr.seals import Seals
@@ -76,7 +76,7 @@ async def _note(settings: Settings, number: int, outcome: Outcome) -> int:
 
 
 async def _in_database(settings: Settings, task: Callable[[AsyncEngine], Awaitable[T]]) -> T:
-    async with opened(settings.database_url) as engine:
+    async with with_tables(settings.database_url) as engine:
         return await task(engine)
 
 

@@ -17,7 +17,7 @@ from ivr.call_records.report import Report, Section, report, shown
 from ivr.clock import wall_clock
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
-from ivr.database.opening import opened
+from ivr.database.upgrading import with_tables
 from ivr.library import LibraryError
 from ivr.settings import Settings, SettingsError
 from ivr.walk import CHINA, china_day
@@ -54,7 +54,7 @@ def show(first: date | None, last: date | None, form: str) -> int:
 
 
 async def _tally(settings: Settings, first: int, last: int) -> Tally:
-    async with opened(settings.database_url) as engine:
+    async with with_tables(settings.database_url) as engine:
         return await Figures(engine).tally(first, last)
 
 

@@ -14,7 +14,7 @@ from ivr.agents.survey_list import SurveyList
 from ivr.clock import wall_clock
 from ivr.commands.running import as_served
 from ivr.commands.serving import read_settings
-from ivr.database.opening import opened
+from ivr.database.upgrading import with_tables
 from ivr.going_on import SERVICES
 from ivr.settings import Settings, SettingsError
 from ivr.surveys import SCORES, Survey
@@ -46,7 +46,7 @@ async def _read(settings: Settings, first: int, last: int) -> tuple[Counter[tupl
         answers = SurveyList(engine)
         return await answers.counted(first, last), await answers.unhappy(first, last)
 
-    async with opened(settings.database_url) as engine:
+    async with with_tables(settings.database_url) as engine:
         return await read(engine)
 
 

@@ -46,6 +46,8 @@ async def opened(database_url: str) -> AsyncIterator[AsyncEngine]:
         async with asyncio.timeout(OPENS_S):
             await try_file(engine)
             yield engine
+    except SettingsError:
+        raise
     except Exception as error:  # every driver raises its own
         raise SettingsError(f"The database at IVR_DATABASE_URL cannot be opened: {why(error)}.") from None
     finally:
