@@ -269,6 +269,32 @@ async def test_an_entry_that_was_written_too_late_is_withdrawn(tmp_path: Path, m
     await one.stop(5)
 
 
+async def test_a_withdrawal_that_could_not_be_written_is_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trail, "RETRY_S", 0.01)
+    one = writing(tmp_path, entry_s=0.05)
+    (path,) = await _begun(tmp_path)
+    may_write, tries = threading.Event(), iter(["late", "full"])
+    write = chainfile.ChainFile.write
+
+    def troubled(self: chainfile.ChainFile, entries: list[tuple[int, str, str, str, str]]) -> int:
+        match next(tries, "well"):
+            case "late":
+                may_write.wait(10)
+            case "full":
+                raise OSError(28, "No space left on device")
+        return write(self, entries)
+
+    monkeypatch.setattr(chainfile.ChainFile, "write", troubled)
+    with pytest.raises(AuditAwayError):
+        await one.enter(*ENTRY)
+    may_write.set()
+    await until(lambda: (ends := ends_of(path)) is not None and ends.last.seq == 3)
+    assert [line.outcome for line in lines_in(path)] == ["", "ok", "written again", "withdrawn 1"]
+    await one.stop(5)
+
+
 async def _begun(folder: Path) -> list[Path]:
     await until(lambda: chain_files(folder) and ends_of(chain_files(folder)[0]))
     return chain_files(folder)

@@ -72,6 +72,8 @@ class AuditTrail:
         self._entry_s = entry_s
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._outstanding = 0
+        self._owed: list[_Waiting] = []
+        """Entries that take others back, and could not be written."""
         self._stuck = False
         self._file: ChainFile | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -140,8 +142,12 @@ class AuditTrail:
         elif self.failing and any(one.seq for one in batch):
             log.warning("The audit trail in %s is written again.", self.folder)
             self.failing = ""
+            for one in self._owed:
+                self._put(one)
+            self._owed.clear()
         for one in batch:
             if one.waiter is None:
+                self._owed += [one] if error is not None else []
                 continue
             if one.waiter.done():
                 if error is None and one.seq:
@@ -161,10 +167,11 @@ class AuditTrail:
 
     async def _retry(self) -> None:
         """Try an entry of the trail's own: while it fails callers are asked for nothing, so nobody brings another."""
+        await asyncio.sleep(RETRY_S)
         while self.failing:
-            await asyncio.sleep(RETRY_S)
             with contextlib.suppress(AuditAwayError):
                 await self.enter("", "", TRAIL, "written again")
+            await asyncio.sleep(RETRY_S)
 
     # --- in the thread ---
 
