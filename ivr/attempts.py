@@ -1,6 +1,7 @@
 """One attempt at a password or a code: reserved at every counter, asked about once, given back where it must be."""
 
 import asyncio
+from collections.abc import Sequence
 from secrets import token_urlsafe
 from typing import Literal, NamedTuple
 
@@ -12,7 +13,7 @@ from ivr.counters import Reserved, Window
 from ivr.deadline import Within
 from ivr.flow import Limits
 from ivr.inquiry import Inquiry
-from ivr.redis_line import StoreAway
+from ivr.redis_line import Command, StoreAway
 from ivr.refusal_times import Question
 
 DAY_SECONDS = 24 * 3600
@@ -30,10 +31,14 @@ def left_in_a_day(kind: str, session: Session, *, each: int, withheld: int) -> W
 
 
 class Tried(NamedTuple):
-    """What came of an attempt: what the service said, `Refused` by our own count too, or an outcome that ends it."""
+    """What came of an attempt: what the service said, `Refused` by our own count too, or an outcome that ends it.
+
+    `giving_back` are the steps that give it back everywhere, for `Inquiry.settles`.
+    """
 
     answer: Verified | Refused | Literal["closed", "spent", "error"]
     reservation: str = ""
+    giving_back: tuple[Command, ...] = ()
 
 
 async def attempt(inquiry: Inquiry, kind: Literal["pin", "sms_code"], *, weak: bool = False) -> Tried:
@@ -66,17 +71,17 @@ async def attempt(inquiry: Inquiry, kind: Literal["pin", "sms_code"], *, weak: b
                 session.credential, kind, inquiry.secret, call_id=inquiry.call, region=inquiry.hotline.region
             )
     except (Outage, TimeoutError):
-        give_back(inquiry, reservation)
+        inquiry.settles.extend(reserved.giving_back)
         return Tried("error")
     if isinstance(answer, Refused):
         await desk.refusal_times.note("verification", loop.time() - asked)
-    return Tried(answer, reservation)
+    return Tried(answer, reservation, reserved.giving_back)
 
 
-def give_back(inquiry: Inquiry, *reservations: str) -> None:
-    """Give attempts back everywhere, with the commit of this turn. Without one they stay counted, and end after a day.
+def give_back(inquiry: Inquiry, reservations: Sequence[str]) -> None:
+    """Give earlier attempts at the number that is keyed now back everywhere, with the commit of this turn.
 
-    They are attempts at the number that is keyed now.
+    Without one they stay counted, and end after a day.
     """
     credential = inquiry.session.credential
     if credential is None:

@@ -223,10 +223,16 @@ class Turn(NamedTuple):
 #
 # Workers of two releases open each other's sessions, so fields go by their names: one that is added has a default, and
 # is not written while it has it. A session that says more than its reader knows does not open: `SESSION_FORM` of
-# `ivr.seals` has the rest.
+# `ivr.seals` has the rest. The names that are written are short: with the long ones a session was a quarter longer.
 
 
-class Said(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Said(
+    Struct,
+    frozen=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    rename={"prompt": "n", "facts": "f", "lead": "l", "personal": "p"},
+):
     """A prompt as it was spoken, with its facts, so that it can be given again in any language and pace.
 
     `lead` marks what key 9 repeats before the node's own prompt (an answer); the rest is repeated only after a
@@ -234,12 +240,18 @@ class Said(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """
 
     prompt: str
-    facts: Facts
+    facts: Facts = {}
     lead: bool = False
     personal: bool = False
 
 
-class Member(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Member(
+    Struct,
+    frozen=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    rename={"ref": "r", "verified_at": "v", "expires_at": "e", "birth_year": "b", "region": "g"},
+):
     """A verified member: an opaque reference and how long it may be used. Instants are milliseconds since 1970."""
 
     ref: str
@@ -249,14 +261,29 @@ class Member(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     region: str | None = None
 
 
-class Credential(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Credential(
+    Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename={"kind": "k", "number": "n"}
+):
     """A number that identifies an account: an ID card (18 characters) or a social security card number."""
 
     kind: CredentialKind
     number: str
 
 
-class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Session(
+    Struct,
+    frozen=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    rename={
+        "hotline": "h", "version": "v", "started": "t", "stack": "s", "turn": "n", "lang": "l", "slow": "p",
+        "silences": "q", "wrongs": "w", "failed": "f", "key_turns": "k", "key_ms": "m", "last_at": "a", "repeats": "r",
+        "public": "u", "over_limit": "o", "swallow": "z", "kept": "g", "old_form": "of", "credential": "c",
+        "tails": "ct", "member": "b", "pending": "pm", "codes": "sc", "owes": "ow", "texted": "tx", "asked": "y",
+        "answered": "x", "facts": "d", "said": "i", "heard": "e", "parties": "j", "dials": "di", "callback": "cb",
+        "recording": "rc", "services": "sv", "all_repeats": "ar", "all_silences": "as", "place": "pl", "path": "pa",
+    },
+):  # fmt: skip
     """All that a call remembers between two turns; it is sealed before it is stored. Instants are ms since 1970.
 
     `asked` is the service that was chosen last in the main menu (a human is none), `answered` whether it was given,

@@ -23,8 +23,10 @@ async def send_code(inquiry: Inquiry) -> Answered:
     key = f"{inquiry.call}-code-{session.codes}"
     sent = Answered("sent", changes=Changes(codes=session.codes + 1))
     loop = asyncio.get_running_loop()
+    reserved = None
     try:
-        if not isinstance(await desk.counters.reserve([counter], key), Reserved):
+        reserved = await desk.counters.reserve([counter], key)
+        if not isinstance(reserved, Reserved):
             await as_long_as_a_refusal(inquiry, "code")
             return sent
         asked = loop.time()
@@ -36,7 +38,7 @@ async def send_code(inquiry: Inquiry) -> Answered:
     except StoreAway:
         return Answered("closed")
     except (Outage, TimeoutError) as outage:
-        if isinstance(outage, Outage) and outage.reason == "not_asked":
-            inquiry.settles.extend(desk.counters.giving_back([counter], key))  # it was never asked for
+        if isinstance(outage, Outage) and outage.reason == "not_asked" and isinstance(reserved, Reserved):
+            inquiry.settles.extend(reserved.giving_back)  # it was never asked for
         return Answered("error")
     return sent

@@ -8,6 +8,7 @@ moved, and lost together, and the step that reserves a place sees both.
 import asyncio
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -44,10 +45,15 @@ class Window(NamedTuple):
     places: int = 1
 
 
-class Reserved(Struct, frozen=True):
-    """The places are taken; ``taken`` are those of the first counter, with them."""
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """The places are taken; ``taken`` are those of the first counter, with them.
+
+    ``giving_back`` are the steps that free them, for whoever has a trip to make anyway.
+    """
 
     taken: int
+    giving_back: tuple[Command, ...] = field(default=(), compare=False)
 
 
 class Refused(Struct, frozen=True):
@@ -105,7 +111,7 @@ class Counters:
         ]
         answers = await self._line.ask_all(steps)
         if all(said == b"reserved" for said, _ in answers):
-            return Reserved(answers[0][1])
+            return Reserved(answers[0][1], tuple(_release(counter, place, reservation) for counter, place in places))
         granted = [place for place, (said, _) in zip(places, answers, strict=True) if said == b"reserved"]
         if granted:
             await self._line.ask_all([_release(counter, place, reservation) for counter, place in granted])

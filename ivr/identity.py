@@ -44,7 +44,7 @@ async def verify(inquiry: Inquiry) -> Answered:
         case Verified() as answer if credential is not None:
             if weak or answer.must_change_pin or _is_weak(inquiry, credential, answer.birth_year):
                 return _too_simple(inquiry, credential, tried)
-            give_back(inquiry, tried.reservation)
+            inquiry.settles.extend(tried.giving_back)
             member = _member(answer, inquiry.desk.now())
             return Answered("ok", gives_back=1, changes=Changes(member=member))
         case Refused() if credential is not None:
@@ -64,7 +64,8 @@ async def verify_code(inquiry: Inquiry) -> Answered:
     match tried.answer:
         case Verified() as answer if session.credential is not None:
             name, owed = owing(inquiry, session.credential)
-            give_back(inquiry, tried.reservation, *(owed or ()))
+            inquiry.settles.extend(tried.giving_back)
+            give_back(inquiry, owed or ())
             member = _member(answer, inquiry.desk.now())
             back = 1 + len(owed or ())
             if owed is None and not answer.must_change_pin:

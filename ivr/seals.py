@@ -6,6 +6,7 @@ import os
 import re
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -23,11 +24,11 @@ Kind = TypeVar("Kind", bound=Struct)
 
 SECRET_BYTES = 32
 LONGEST_TOKEN = 1024
-COMPRESS_ABOVE = 600
+COMPRESS_ABOVE = 450
 PLAIN, DEFLATED = b"\x01", b"\x02"
 """First byte of a sealed value: the version of the form, and whether it is compressed. Authenticated with the rest."""
 
-SESSION_FORM, POSITION_FORM = 1, 1
+SESSION_FORM, POSITION_FORM = 2, 1
 """The forms of sessions and of positions, sealed with each: what has another form does not open.
 
 A field that is added, with a default, needs no new form: who does not know it, or finds it missing, opens what has its
@@ -137,11 +138,11 @@ class Seals:
 
     def seal_token(self, kind: str, call: str, position: Position) -> str:
         """Seal a position for a URL (base64url). The same position always gives the same token (AES-SIV)."""
-        return self._sealed_text(msgspec.msgpack.encode(position), _bound(f"token {POSITION_FORM}", kind, call))
+        return self._sealed_text(msgspec.msgpack.encode(position), _bound_to(call, f"token {POSITION_FORM}", kind))
 
     def open_token(self, kind: str, call: str, token: str) -> Position | None:
         """Open a token of this kind and call; None for anything else, whatever it is."""
-        data = self._opened_text(token, _bound(f"token {POSITION_FORM}", kind, call))
+        data = self._opened_text(token, _bound_to(call, f"token {POSITION_FORM}", kind))
         try:
             return None if data is None else msgspec.msgpack.decode(data, type=Position)
         except msgspec.MsgspecError:
@@ -155,23 +156,24 @@ class Seals:
         """Open what was sealed for a URL; None for anything else, whatever it is."""
         return self._opened_text(text, _bound("text", what))
 
-    def _sealed_text(self, data: bytes, bound: list[bytes]) -> str:
-        return base64.urlsafe_b64encode(self._keys[0].token.encrypt(data, bound)).rstrip(b"=").decode("ascii")
+    def _sealed_text(self, data: bytes, bound: Sequence[bytes]) -> str:
+        return base64.urlsafe_b64encode(self._keys[0].token.encrypt(data, list(bound))).rstrip(b"=").decode("ascii")
 
-    def _opened_text(self, text: str, bound: list[bytes]) -> bytes | None:
+    def _opened_text(self, text: str, bound: Sequence[bytes]) -> bytes | None:
         sealed = _from_base64url(text)
         if sealed is None or len(sealed) <= _TAG:
             return None
         for keys in self._keys:
             try:
-                return keys.token.decrypt(sealed, bound)
+                return keys.token.decrypt(sealed, list(bound))
             except InvalidTag:
                 continue
         return None
 
-    def seal_session(self, session: Session, *, call: str) -> bytes:
-        """Seal the session of a call for the store."""
-        return self.seal(b"%d\0%b" % (SESSION_FORM, msgspec.msgpack.encode(session)), call=call, what="session")
+    def seal_session(self, session: Session, *, call: str, room: int = COMPRESS_ABOVE) -> bytes:
+        """Seal the session of a call for the store; compressed where it is longer than ``room``."""
+        data = b"%d\0%b" % (SESSION_FORM, msgspec.msgpack.encode(session))
+        return self.seal(data, call=call, what="session", room=room)
 
     def open_session(self, sealed: bytes, *, call: str) -> Session | None:
         """Open a session of this call; None where it is none, or one of another release that would only be guessed."""
@@ -189,7 +191,7 @@ class Seals:
         keys = self._keys[0]
         header = form + keys.ident
         nonce = os.urandom(_NONCE)
-        return header + nonce + keys.value.encrypt(nonce, data, b"\0".join([header, *_bound("value", what, call)]))
+        return header + nonce + keys.value.encrypt(nonce, data, b"\0".join([header, *_bound_to(call, "value", what)]))
 
     def open(self, sealed: bytes, *, call: str, what: str) -> bytes | None:
         """Open a value of this call; None where it is foreign, damaged or of a secret that is no longer known."""
@@ -200,7 +202,7 @@ class Seals:
             if keys.ident != header[1:]:
                 continue
             try:
-                data = keys.value.decrypt(nonce, rest, b"\0".join([header, *_bound("value", what, call)]))
+                data = keys.value.decrypt(nonce, rest, b"\0".join([header, *_bound_to(call, "value", what)]))
                 return zlib.decompress(data) if header[:1] == DEFLATED else data
             except (InvalidTag, zlib.error):
                 continue
@@ -249,8 +251,13 @@ def _deflated(data: bytes) -> bytes:
 
 def _bound(*parts: str) -> list[bytes]:
     # Each part tells its length: joined, no two lists read the same. Lone surrogates are bytes like any other here.
-    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
-    return [b"%d:%b" % (len(part), part) for part in encoded]
+    return [b"%d:%b" % (len(part), part) for part in [part.encode("utf-8", "surrogatepass") for part in parts]]
+
+
+@lru_cache(maxsize=4096)
+def _bound_to(call: str, use: str, what: str) -> tuple[bytes, ...]:
+    # A turn seals and opens half a dozen values of its call. Only what names calls is kept here, nothing personal.
+    return tuple(_bound(use, what, call))
 
 
 def _name(keyed: HMAC, kind: str, value: str) -> str:

@@ -22,6 +22,7 @@ from ivr.embedded import EmbeddedValkey
 from ivr.library import Library, build
 from ivr.metrics import Metrics
 from ivr.redis_line import StoreAway, connect
+from ivr.seals import POSITION_FORM, SESSION_FORM
 from ivr.versions.census import census
 from ivr.versions.editing import Edits, Folders, LastGood, Look
 from ivr.versions.live import MOST, LiveVersions, StillComing
@@ -310,7 +311,7 @@ async def test_a_token_of_another_release_leads_where_the_session_stands(
     async with small.calling() as caller:
         await caller.rings()
         await caller.keys("1")
-        monkeypatch.setattr("ivr.seals.POSITION_FORM", 2)
+        monkeypatch.setattr("ivr.seals.POSITION_FORM", POSITION_FORM + 1)
         assert (await caller.keys("1")).said.startswith(HALL)
         assert await caller.again(2, at_once=False) == [caller.here.body if caller.here else b""] * 2
         assert (await kept_of(redis, caller.sid)).turn == 2
@@ -323,9 +324,9 @@ async def test_a_session_of_another_release_is_lost_and_its_call_goes_on_from_th
     async with small.calling() as caller:
         await caller.rings()
         await caller.keys("1")
-        monkeypatch.setattr("ivr.seals.SESSION_FORM", 2)
+        monkeypatch.setattr("ivr.seals.SESSION_FORM", SESSION_FORM + 1)
         assert (await caller.keys("1")).said.startswith(HALL)
-        monkeypatch.setattr("ivr.seals.SESSION_FORM", 1)
+        monkeypatch.setattr("ivr.seals.SESSION_FORM", SESSION_FORM)
         assert (await caller.keys("*")).said == MENU
 
 

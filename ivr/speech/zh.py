@@ -2,6 +2,7 @@
 
 import datetime
 from decimal import Decimal
+from functools import cache
 
 from ivr.speech.canonical import breath_groups, fen
 
@@ -95,7 +96,9 @@ def percent(whole: int, places: str) -> str:
     return f"百分之{number(whole)}点{_one_by_one(places)}" if places else "百分之" + number(whole)
 
 
+@cache
 def _group(n: int) -> str:
+    # There are ten thousand of them, and every sum, date and duration is made of a few.
     said, zeros = "", False
     for numeral, place in zip(f"{n:04}", _PLACES, strict=True):
         if numeral == "0":

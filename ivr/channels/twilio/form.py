@@ -72,16 +72,25 @@ def read_pairs(body: bytes) -> Pairs:
 
     Not by ``parse_qsl``: given bytes, it refuses every value beyond ASCII on some versions of Python.
     """
-    fields = [field.partition(b"=") for field in body.replace(b"+", b" ").split(b"&") if field]
-    # Most fields hold nothing that is escaped.
     return [
-        (unquote_to_bytes(name), unquote_to_bytes(value)) if b"%" in value or b"%" in name else (name, value)
-        for name, _, value in fields
+        # Most fields hold nothing that is escaped.
+        (unquote_to_bytes(name), unquote_to_bytes(value)) if b"%" in field else (name, value)
+        for field in body.replace(b"+", b" ").split(b"&")
+        for name, _, value in (field.partition(b"="),)
+        if field
     ]
 
 
 def read_form(pairs: Pairs, *, is_form: bool = True) -> Form:
     """Hold the pairs to one value per name, in UTF-8; of a name that came twice, or without sense, none is believed."""
+    try:
+        values = {name.decode(): value.decode() for name, value in pairs}
+    except UnicodeDecodeError:
+        return _read_doubtful(pairs, is_form=is_form)
+    return Form(values, is_form) if len(values) == len(pairs) else _read_doubtful(pairs, is_form=is_form)
+
+
+def _read_doubtful(pairs: Pairs, *, is_form: bool) -> Form:
     values: dict[str, str] = {}
     unbelieved: set[str] = set()
     clean = is_form
