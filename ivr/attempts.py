@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from secrets import token_urlsafe
 from typing import Literal, NamedTuple
 
 from ivr.accounts.client import Outage, Refused
@@ -13,7 +12,7 @@ from ivr.counters import Reserved, Window
 from ivr.deadline import Within
 from ivr.flow import Limits
 from ivr.inquiry import Inquiry
-from ivr.redis_line import Command, StoreAway
+from ivr.redis_line import Command
 from ivr.refusal_times import Question
 
 DAY_SECONDS = 24 * 3600
@@ -33,7 +32,8 @@ def left_in_a_day(kind: str, session: Session, *, each: int, withheld: int) -> W
 class Tried(NamedTuple):
     """What came of an attempt: what the service said, `Refused` by our own count too, or an outcome that ends it.
 
-    `giving_back` are the steps that give it back everywhere, for `Inquiry.settles`.
+    `giving_back` are the steps that give it back everywhere, for `Inquiry.settles`; a later turn finds them by the
+    name of the `reservation`.
     """
 
     answer: Verified | Refused | Literal["closed", "spent", "error"]
@@ -41,28 +41,29 @@ class Tried(NamedTuple):
     giving_back: tuple[Command, ...] = ()
 
 
-async def attempt(inquiry: Inquiry, kind: Literal["pin", "sms_code"], *, weak: bool = False) -> Tried:
-    """Reserve the attempt at every counter, then ask the service once. The call's own was reserved with its claim.
+def counted(inquiry: Inquiry, *, weak: bool = False) -> tuple[Window, ...]:
+    """Give the counters of an attempt: account, calling number, whole hotline; none where nothing can be tried.
 
-    The counters are asked in the order account, calling number, whole hotline. A refusal of ours makes no request,
-    takes as long as a recent refusal of the service, and leaves nothing counted but the call's attempt: else attackers
-    would spend the owner's. An outage gives everything back.
+    The call's own is reserved with its claim, and in the same trip as these.
     """
-    session, desk = inquiry.session, inquiry.desk
+    session = inquiry.session
     if session.credential is None or inquiry.secret is None or session.public:
-        return Tried("closed")
-    if inquiry.spent:
-        await as_long_as_a_refusal(inquiry, "verification")
-        return Tried("spent")
-    reservation = token_urlsafe(9)
-    try:
-        counters = _counters(inquiry, session.credential, WEAK_COUNTS if weak else 1)
-        reserved = await desk.counters.reserve(counters, reservation)
-    except StoreAway:
+        return ()
+    return _counters(inquiry, session.credential, WEAK_COUNTS if weak else 1)
+
+
+async def attempt(inquiry: Inquiry, kind: Literal["pin", "sms_code"]) -> Tried:
+    """Ask the service once, where the attempt has its places at every counter.
+
+    A refusal of ours makes no request, takes as long as a recent refusal of the service, and leaves nothing counted but
+    the call's attempt: else attackers would spend the owner's. An outage gives everything back.
+    """
+    session, desk, reserved = inquiry.session, inquiry.desk, inquiry.attempt
+    if session.credential is None or inquiry.secret is None or reserved is None:
         return Tried("closed")
     if not isinstance(reserved, Reserved):
         await as_long_as_a_refusal(inquiry, "verification")
-        return Tried(Refused(locked=False))
+        return Tried("spent" if reserved == "spent" else Refused(locked=False))
     loop = asyncio.get_running_loop()
     asked = loop.time()
     try:
@@ -75,7 +76,7 @@ async def attempt(inquiry: Inquiry, kind: Literal["pin", "sms_code"], *, weak: b
         return Tried("error")
     if isinstance(answer, Refused):
         await desk.refusal_times.note("verification", loop.time() - asked)
-    return Tried(answer, reservation, reserved.giving_back)
+    return Tried(answer, reserved.reservation, reserved.giving_back)
 
 
 def give_back(inquiry: Inquiry, reservations: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from ivr import short_names
 from ivr.place import Place
 
 Rows = tuple[tuple[str, dict[str, str]], ...]
@@ -221,18 +222,11 @@ class Turn(NamedTuple):
 
 # --- what is kept of a call between turns ---------------------------------------------------------------------------
 #
-# Workers of two releases open each other's sessions, so fields go by their names: one that is added has a default, and
-# is not written while it has it. A session that says more than its reader knows does not open: `SESSION_FORM` of
-# `ivr.seals` has the rest. The names that are written are short: with the long ones a session was a quarter longer.
+# Workers of two releases open each other's sessions, so fields go by names: one that is added has a default, and is not
+# written while it has it. What says more than its reader knows does not open: `SESSION_FORM` of `ivr.seals` has more.
 
 
-class Said(
-    Struct,
-    frozen=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    rename={"prompt": "n", "facts": "f", "lead": "l", "personal": "p"},
-):
+class Said(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename=short_names.SAID):
     """A prompt as it was spoken, with its facts, so that it can be given again in any language and pace.
 
     `lead` marks what key 9 repeats before the node's own prompt (an answer); the rest is repeated only after a
@@ -245,13 +239,7 @@ class Said(
     personal: bool = False
 
 
-class Member(
-    Struct,
-    frozen=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    rename={"ref": "r", "verified_at": "v", "expires_at": "e", "birth_year": "b", "region": "g"},
-):
+class Member(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename=short_names.MEMBER):
     """A verified member: an opaque reference and how long it may be used. Instants are milliseconds since 1970."""
 
     ref: str
@@ -261,29 +249,14 @@ class Member(
     region: str | None = None
 
 
-class Credential(
-    Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename={"kind": "k", "number": "n"}
-):
+class Credential(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename=short_names.CREDENTIAL):
     """A number that identifies an account: an ID card (18 characters) or a social security card number."""
 
     kind: CredentialKind
     number: str
 
 
-class Session(
-    Struct,
-    frozen=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    rename={
-        "hotline": "h", "version": "v", "started": "t", "stack": "s", "turn": "n", "lang": "l", "slow": "p",
-        "silences": "q", "wrongs": "w", "failed": "f", "key_turns": "k", "key_ms": "m", "last_at": "a", "repeats": "r",
-        "public": "u", "over_limit": "o", "swallow": "z", "kept": "g", "old_form": "of", "credential": "c",
-        "tails": "ct", "member": "b", "pending": "pm", "codes": "sc", "owes": "ow", "texted": "tx", "asked": "y",
-        "answered": "x", "facts": "d", "said": "i", "heard": "e", "parties": "j", "dials": "di", "callback": "cb",
-        "recording": "rc", "services": "sv", "all_repeats": "ar", "all_silences": "as", "place": "pl", "path": "pa",
-    },
-):  # fmt: skip
+class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename=short_names.SESSION):
     """All that a call remembers between two turns; it is sealed before it is stored. Instants are ms since 1970.
 
     `asked` is the service that was chosen last in the main menu (a human is none), `answered` whether it was given,

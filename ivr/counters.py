@@ -9,7 +9,7 @@ import asyncio
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from redis.asyncio import Redis
@@ -49,11 +49,21 @@ class Window(NamedTuple):
 class Reserved:
     """The places are taken; ``taken`` are those of the first counter, with them.
 
-    ``giving_back`` are the steps that free them, for whoever has a trip to make anyway.
+    ``giving_back`` are the steps that free those of this ``reservation``, for whoever has a trip to make anyway.
     """
 
     taken: int
+    reservation: str = field(default="", compare=False)
     giving_back: tuple[Command, ...] = field(default=(), compare=False)
+
+
+class Wanted(NamedTuple):
+    """Places that a reservation wants: a counter, the step that takes them, and the one that frees them, each."""
+
+    reservation: str
+    counters: tuple[Window, ...]
+    taking: tuple[Command, ...]
+    giving_back: tuple[Command, ...]
 
 
 class Refused(Struct, frozen=True):
@@ -94,38 +104,42 @@ class Counters:
         hold their places until the next one. The same ``reservation`` again takes no second place. Raises StoreAway
         also where the store has lost its counts.
         """
+        wanted = self.wanted(counters, reservation)
+        return await self.told(wanted, await self._line.ask_all(wanted.taking))
+
+    def wanted(self, counters: Sequence[Window], reservation: str) -> Wanted:
+        """Give the steps of a reservation, for whoever has a trip to make anyway and gives `told` their answers."""
         places = [(counter, place) for counter in counters for place in self._places(counter)]
-        steps = [
-            self._reserve.command(
-                [place.key, place.epoch],
-                [
-                    place.group,
-                    reservation,
-                    counter.limit,
-                    round(counter.window_s * 1000),
-                    round(KEEP_AFTER_S * 1000),
-                    counter.places,
-                ],
-            )
-            for counter, place in places
-        ]
-        answers = await self._line.ask_all(steps)
+        return Wanted(
+            reservation,
+            tuple(counter for counter, _ in places),
+            tuple(self._taking(counter, place, reservation) for counter, place in places),
+            tuple(_release(counter, place, reservation) for counter, place in places),
+        )
+
+    async def told(self, wanted: Wanted, answers: Sequence[Any]) -> Reserved | Refused:
+        """Read what the steps of a reservation answered, as `reserve` gives and raises it."""
         if all(said == b"reserved" for said, _ in answers):
-            return Reserved(answers[0][1], tuple(_release(counter, place, reservation) for counter, place in places))
-        granted = [place for place, (said, _) in zip(places, answers, strict=True) if said == b"reserved"]
+            return Reserved(answers[0][1], wanted.reservation, wanted.giving_back)
+        granted = [back for back, (said, _) in zip(wanted.giving_back, answers, strict=True) if said == b"reserved"]
         if granted:
-            await self._line.ask_all([_release(counter, place, reservation) for counter, place in granted])
+            await self.give_back(granted)
         if any(said == b"lost" for said, _ in answers):
             raise StoreAway("Redis has lost its counts: no attempt is granted until an operator confirms them.")
         return next(
             Refused(taken, counter.kind)
-            for (counter, _), (said, taken) in zip(places, answers, strict=True)
+            for counter, (said, taken) in zip(wanted.counters, answers, strict=True)
             if said == b"refused"
         )
 
-    async def give_back(self, counters: Sequence[Window], reservation: str) -> None:
+    def _taking(self, counter: Window, place: _Place, reservation: str) -> Command:
+        window_ms, keep_ms = round(counter.window_s * 1000), round(KEEP_AFTER_S * 1000)
+        args = (place.group, reservation, counter.limit, window_ms, keep_ms, counter.places)
+        return self._reserve.command([place.key, place.epoch], args)
+
+    async def give_back(self, giving_back: Sequence[Command]) -> None:
         """Free the places of a reservation; nothing happens where it has none."""
-        await self._line.ask_all(self.giving_back(counters, reservation))
+        await self._line.ask_all(giving_back)
 
     def giving_back(self, counters: Sequence[Window], reservation: str) -> list[Command]:
         """Give the steps that free the places of a reservation, for whoever has a trip to make anyway."""

@@ -18,9 +18,8 @@ from ivr.dialling import dialled
 from ivr.dropped import DroppedCalls
 from ivr.emergency import Emergency
 from ivr.endings import Endings
-from ivr.inquiry import Desk
+from ivr.inquiry import Attempt, Desk
 from ivr.live.calls import LiveCalls
-from ivr.lookups import DECLARED
 from ivr.metrics import Metrics
 from ivr.pages import Call, Page, Pages, turn_of
 from ivr.public_mode import PublicMode
@@ -71,7 +70,7 @@ class Hotline:
         self.pages = Pages(seals, write)
         self.hang_up = hang_up
         self.public = PublicMode(self.stepping, self.pages, recorder, hang_up)
-        self.works = Works(worker, store)
+        self.works = Works(worker, store, desk.counters)
         self.shedding = Shedding(lambda: versions.current, write, metrics)
         self.endings = Endings(store, dropped, recorder, live, self.stepping, self.shedding)
 
@@ -213,7 +212,7 @@ class Hotline:
         except StillComing:
             return self._filler(one.call, one.before)
         if isinstance(turn.next, Ask):
-            return await self._claim(one, session, turn, verifies=DECLARED[turn.next.lookup].verifies)
+            return await self._claim(one, session, turn, turn.next)
         return await self._commit(one, Worked(session, turn))
 
     async def _commit(self, one: Step, done: Worked) -> bytes:
@@ -267,21 +266,22 @@ class Hotline:
 
     # --- work that outlives its webhook ---
 
-    async def _claim(self, one: Step, session: Session, turn: Turn, *, verifies: bool) -> bytes:
+    async def _claim(self, one: Step, session: Session, turn: Turn, ask: Ask) -> bytes:
         """Claim the turn's work, start it, and give its reply, or the filler where it takes longer."""
         with self.works.claiming() as claim:
             most = self.stepping.failed_per_call(one.before)
-            result, spent = await self.works.claimed(one, claim, KEEP_S, reserve=verifies, most=most)
+            wanted = self.stepping.wanted(one.call.sid, session, ask, claim)
+            result, attempt = await self.works.claimed(one, claim, KEEP_S, wanted, most=most)
             if isinstance(result, Claimed):
                 session = replace(session, failed=max(session.failed, result.failed))
-                work = self.works.start(claim, self._work(one._replace(claim=claim), session, turn, spent))
+                work = self.works.start(claim, self._work(one._replace(claim=claim), session, turn, attempt))
                 return await self._reply_or_filler(one.call, one.before, work, one.arrived)
         return await self._beaten(one, result if isinstance(result, Lost) else Lost(None, None, claimed=True))
 
-    async def _work(self, one: Step, session: Session, turn: Turn, spent: bool) -> bytes:
+    async def _work(self, one: Step, session: Session, turn: Turn, attempt: Attempt) -> bytes:
         """Ask until the call waits for the caller again, then commit on the claim."""
         try:
-            done = await self.stepping.work(one.call.sid, session, turn, arrived=one.arrived, spent=spent)
+            done = await self.stepping.work(one.call.sid, session, turn, arrived=one.arrived, attempt=attempt)
         except Exception as error:
             log.error("The work of a turn failed, the caller is told and asked again: %s.", place_of(error))
             before = replace(one.before, failed=session.failed)

@@ -2,8 +2,9 @@
 
 from ivr.accounts.client import Refused
 from ivr.accounts.contract import Verified
-from ivr.attempts import Tried, account_of, attempt, give_back, hotline_counter
+from ivr.attempts import Tried, account_of, attempt, counted, give_back, hotline_counter
 from ivr.call import Answered, Changes, Credential, Member
+from ivr.counters import Window
 from ivr.inquiry import Inquiry
 from ivr.redis_line import StoreAway
 from ivr.weakness import is_weak
@@ -31,6 +32,11 @@ async def may_try(inquiry: Inquiry) -> Answered:
     return Answered("error" if inquiry.desk.accounts.breaker.in_vain() else "open")
 
 
+def counted_by_password(inquiry: Inquiry) -> tuple[Window, ...]:
+    """Give the counters of an attempt at a password; a weak one counts twice for the whole hotline."""
+    return counted(inquiry, weak=_keyed_weak(inquiry))
+
+
 async def verify(inquiry: Inquiry) -> Answered:
     """Check the keyed number and password, then judge.
 
@@ -38,8 +44,8 @@ async def verify(inquiry: Inquiry) -> Answered:
     password opens nothing, whatever the service says: its attempt stays counted, and only a code's success returns it.
     """
     credential = inquiry.session.credential
-    weak = credential is not None and _is_weak(inquiry, credential, None)
-    tried = await attempt(inquiry, "pin", weak=weak)
+    weak = _keyed_weak(inquiry)
+    tried = await attempt(inquiry, "pin")
     match tried.answer:
         case Verified() as answer if credential is not None:
             if weak or answer.must_change_pin or _is_weak(inquiry, credential, answer.birth_year):
@@ -116,6 +122,11 @@ def _refused(inquiry: Inquiry) -> str:
     if failed >= limit:
         return "spent"
     return "refused" if failed <= 1 else "refused_again"
+
+
+def _keyed_weak(inquiry: Inquiry) -> bool:
+    credential = inquiry.session.credential
+    return credential is not None and _is_weak(inquiry, credential, None)
 
 
 def _is_weak(inquiry: Inquiry, credential: Credential, birth_year: int | None) -> bool:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ivr.accounts.client import AccountClient
 from ivr.bookings import Bookings
 from ivr.call import Session
-from ivr.counters import Counters
+from ivr.counters import Counters, Refused, Reserved
 from ivr.flow import Hotline
 from ivr.kept_password import KeptPasswords
 from ivr.library import Library
@@ -16,6 +16,8 @@ from ivr.redis_line import Command
 from ivr.refusal_times import RefusalTimes
 from ivr.seals import Seals
 from ivr.surveys import Surveys
+
+Attempt = Reserved | Refused | Literal["spent"] | None
 
 
 class Stands(Protocol):
@@ -70,16 +72,23 @@ class Desk:
 
 @dataclass(frozen=True)
 class Inquiry:
-    """One question of one call. `until` is the event loop's time at which the work ends; `spent` tells that the
-    call had no attempt left when it was asked. `secret` dies with it. `settles` takes
-    steps on Redis that are made in the same trip as the commit of the turn."""
+    """One question of one call. `until` is the event loop's time at which the work ends. `secret` dies with it.
+
+    `attempt` is what became of the attempt that the question needs: its places at the counters, ``spent`` where the
+    call had none left, None where it cannot be counted. `settles` takes steps on Redis that are made in the same trip
+    as the commit of the turn.
+    """
 
     desk: Desk
     call: str
     session: Session
     library: Library
-    hotline: Hotline
     until: float
     secret: str | None = field(default=None, repr=False)
-    spent: bool = False
+    attempt: Attempt = None
     settles: list[Command] = field(default_factory=list)
+
+    @property
+    def hotline(self) -> Hotline:
+        """The number that was dialled, as the call's version has it."""
+        return self.library.hotlines.hotlines[self.session.hotline]

@@ -1,6 +1,6 @@
 """The named lookups that a flow may ask: each with the function that answers, its outcomes and their facts."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -8,11 +8,13 @@ from ivr import records
 from ivr.agents.callbacks import book_callback, callback_offer, goes_on_waiting
 from ivr.agents.messages import message_offer, note_message
 from ivr.agents.survey import SCORE, note_survey
+from ivr.attempts import counted
 from ivr.balance_and_years import balance, deemed, gap, years
 from ivr.call import Answered
 from ivr.codes import send_code
+from ivr.counters import Window
 from ivr.going_on import SERVICES, dropped, go_on
-from ivr.identity import gate, may_try, verify, verify_code
+from ivr.identity import counted_by_password, gate, may_try, verify, verify_code
 from ivr.inquiry import Inquiry
 from ivr.newpassword import change_password, drop_password, judge_password
 from ivr.policy import POLICY_ROWS, TERMS, WITHDRAWAL_ROWS, policy, policy_city, policy_topic, policy_withdrawal
@@ -21,12 +23,16 @@ from ivr.surveys import SCORES
 from ivr.texting import text_answer, text_page
 from ivr.weakness import WEAK_REASONS
 
+Counts = Callable[[Inquiry], Sequence[Window]]
+"""Gives the counters at which an attempt takes its places."""
+
 
 class Declared(NamedTuple):
     """What a lookup promises: its outcomes with their facts, and how the driver has to treat it.
 
     `personal`: its facts are a member's, so it needs a verification. `remote`: it leaves the process, so the turn is
-    claimed first. `verifies`: it consumes a secret and an attempt. `refusals`: outcomes that are sent on the fixed
+    claimed first. `counts`: it consumes a secret and an attempt, which takes places at these counters before it is
+    asked; none where nothing could be tried. `refusals`: outcomes that are sent on the fixed
     time step, so that one refusal cannot be told from another by its time. `takes_secret`: it is handed the six digits
     just keyed. `hushed`: nothing that is heard before a verification may tell which outcome it was. `proves`: outcomes
     after which a member is verified. `forgets`: outcomes that end the verification, and
@@ -41,7 +47,7 @@ class Declared(NamedTuple):
     outcomes: Mapping[str, frozenset[str]]
     personal: bool = False
     remote: bool = False
-    verifies: bool = False
+    counts: Counts | None = None
     refusals: frozenset[str] = frozenset()
     takes_secret: bool = False
     hushed: bool = False
@@ -52,6 +58,11 @@ class Declared(NamedTuple):
     takes: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     audited_as: str = ""
     acts: bool = False
+
+    @property
+    def verifies(self) -> bool:
+        """Whether it consumes a secret and an attempt."""
+        return self.counts is not None
 
 
 async def forget(inquiry: Inquiry) -> Answered:
@@ -103,7 +114,7 @@ DECLARED: Mapping[str, Declared] = {
         verify,
         _outcomes(ok="", refused="", refused_again="", spent="", too_simple="", closed="", error=""),
         remote=True,
-        verifies=True,
+        counts=counted_by_password,
         refusals=frozenset({"refused", "refused_again", "spent", "too_simple"}),
         takes_secret=True,
         proves=frozenset({"ok"}),
@@ -121,7 +132,7 @@ DECLARED: Mapping[str, Declared] = {
         verify_code,
         _outcomes(ok="", must_change="", refused="", refused_again="", spent="", closed="", error=""),
         remote=True,
-        verifies=True,
+        counts=counted,
         refusals=frozenset({"refused", "refused_again", "spent"}),
         takes_secret=True,
         proves=frozenset({"ok"}),

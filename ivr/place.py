@@ -4,21 +4,14 @@ from typing import Final
 
 from msgspec import Struct
 
+from ivr import short_names
+
 KEPT_MS: Final = 120_000
 """Who has left the queue by a key keeps the place for so long."""
 
 
-class Place(
-    Struct,
-    frozen=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    rename={
-        "group": "g", "joined": "j", "turn": "n", "told": "p", "choice": "c", "missed": "m", "aside_at": "a",
-        "since": "s",
-    },
-):  # fmt: skip
-    """Instants are ms since 1970; the short names are for the URLs that carry it.
+class Place(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename=short_names.PLACE):
+    """Instants are ms since 1970.
 
     `joined` is the time by which callers are served. `turn` is the first turn in the carrier's queue, -1 outside of it;
     who has left it keeps the place for a while from `aside_at` on. `told` is the position that the caller was told

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 
+from ivr import short_names
 from ivr.call import Session
 from ivr.place import Place
 
@@ -44,21 +45,11 @@ _TAG = 16
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class Position(
-    Struct,
-    frozen=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    rename={
-        "turn": "n", "version": "v", "stack": "s", "lang": "l", "slow": "p", "silences": "q", "wrongs": "w",
-        "failed": "f", "key_turns": "k", "key_ms": "m", "hotline": "h", "started": "t", "place": "e",
-    },
-):  # fmt: skip
+class Position(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename=short_names.POSITION):
     """Where a call stands, as its next URL tells it: nothing personal, no facts, never "verified".
 
     ``turn`` is the turn that the URL is for, one after the turn that handed it out; ``started`` is ms since 1970;
-    ``place`` is that of a caller who waits in a queue. The
-    fields go by their names as those of a session do, but by short ones.
+    ``place`` is that of a caller who waits in a queue. The fields go by their names as those of a session do.
     """
 
     turn: int

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from ivr.audit.ledger import Ledger
 from ivr.call import (
-    Answered,
     Ask,
     Dial,
     End,
@@ -23,11 +22,12 @@ from ivr.call import (
     Utterance,
     Waited,
 )
+from ivr.counters import Wanted
 from ivr.emergency import Emergency
 from ivr.engine import begin, step, verification_is_over
 from ivr.flow import AgentGroup, CollectNode, Hotline, LookupNode, TransferNode
 from ivr.going_on import unfinished
-from ivr.inquiry import Desk, Inquiry
+from ivr.inquiry import Attempt, Desk, Inquiry
 from ivr.library import Library
 from ivr.lookups import DECLARED
 from ivr.metrics import Metrics
@@ -210,7 +210,8 @@ class Stepping:
             so_far = _joined(so_far, turn)
             if not isinstance(turn.next, Ask) or (DECLARED[turn.next.lookup].remote and not session.public):
                 return session, so_far
-            event = await self._ask(library, sid, session, turn.next, clock() + self._work_seconds)
+            inquiry = Inquiry(self.desk, sid, session, library, clock() + self._work_seconds, turn.next.secret)
+            event = await self.ledger.ask(turn.next.lookup, inquiry)
 
     def _announced(self, session: Session, turn: Turn, *, begins: bool) -> tuple[Session, Turn]:
         """Put the emergency announcement first: where a call begins, and once for each language it then switches to."""
@@ -221,10 +222,18 @@ class Stepping:
         heard = session.heard | {"emergency", mark}
         return replace(session, heard=heard), turn._replace(say=(*line, *turn.say))
 
-    async def work(self, sid: str, session: Session, turn: Turn, *, arrived: float, spent: bool) -> Worked:
+    def wanted(self, sid: str, session: Session, ask: Ask, reservation: str) -> Wanted | None:
+        """Say what an attempt takes at the counters; None where what is asked is no attempt."""
+        counts = DECLARED[ask.lookup].counts
+        if counts is None:
+            return None
+        inquiry = Inquiry(self.desk, sid, session, self.library_of(session), clock(), ask.secret)
+        return self.desk.counters.wanted(counts(inquiry), reservation)
+
+    async def work(self, sid: str, session: Session, turn: Turn, *, arrived: float, attempt: Attempt) -> Worked:
         """Ask, inside and outside, until the call waits for its caller again; `turn` is what asks first.
 
-        `session` counts the attempt that was reserved, unless the call had none left (`spent`). A refusal is held
+        `session` counts the `attempt` that was reserved, unless the call had none left. A refusal is held
         back until the first multiple of the fixed step after the webhook came (at `arrived`) that still lies ahead.
         """
         library = self.library_of(session)
@@ -234,10 +243,11 @@ class Stepping:
         settles: list[Command] = []
         while isinstance(turn.next, Ask):
             declared = DECLARED[turn.next.lookup]
-            answered = await self._ask(library, sid, session, turn.next, until, spent=spent, settles=settles)
+            inquiry = Inquiry(self.desk, sid, session, library, until, turn.next.secret, attempt, settles)
+            answered = await self.ledger.ask(turn.next.lookup, inquiry)
             if declared.verifies:
                 self.metrics.verification(answered.outcome)
-            if declared.verifies and not spent:
+            if declared.verifies and attempt != "spent":
                 # At once, or a gate further on in this very turn would still count it.
                 gives_back += answered.gives_back
                 session = replace(session, failed=max(0, session.failed - answered.gives_back))
@@ -246,21 +256,6 @@ class Stepping:
             session, turn = step(library, session, answered, self.desk.now())
             so_far = _joined(so_far, turn)
         return Worked(session, so_far, gives_back, tuple(settles))
-
-    async def _ask(
-        self,
-        library: Library,
-        sid: str,
-        session: Session,
-        ask: Ask,
-        until: float,
-        *,
-        spent: bool = False,
-        settles: list[Command] | None = None,
-    ) -> Answered:
-        hotline, settles = library.hotlines.hotlines[session.hotline], [] if settles is None else settles
-        inquiry = Inquiry(self.desk, sid, session, library, hotline, until, ask.secret, spent, settles)
-        return await self.ledger.ask(ask.lookup, inquiry)
 
 
 def _on(library: Library, session: Session) -> Session:

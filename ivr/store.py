@@ -95,9 +95,10 @@ class Lost(Struct, frozen=True):
 
 
 class Claimed(Struct, frozen=True):
-    """The work is ours; ``failed`` counts the credential reserved for it."""
+    """The work is ours; ``failed`` counts the credential reserved for it, ``alongside`` are the answers to steps."""
 
     failed: int
+    alongside: tuple[Any, ...] = ()
 
 
 class Busy(Struct, frozen=True):
@@ -223,35 +224,33 @@ class CallStore:
         ttl_s: float,
         reserve_failed: bool = False,
         limit_failed: int = 3,
+        alongside: Sequence[Command] = (),
     ) -> Claimed | Lost | Busy | Spent:
         """Claim the work of the turn after ``expected``, once for all workers; the same ``claim_id`` again is told so.
 
         ``session`` is the session before that turn: where there is no call (``expected`` None) the claim makes one of
         it, and its failed credentials count at least. With ``reserve_failed`` the claim takes one of ``limit_failed``
-        attempts, or is refused as `Spent`. ``claim_id`` and ``worker`` are printable ASCII without blanks.
+        attempts, or is refused as `Spent`. ``claim_id`` and ``worker`` are printable ASCII without blanks. The steps
+        ``alongside`` are made in the same trip, claimed or not.
         """
         if not (_WORD.fullmatch(claim_id) and _WORD.fullmatch(worker)):
             raise ValueError(f"Id and worker are 1-100 printable characters, not {claim_id!r}, {worker!r}.")
-        answer = await self._line.ask(
-            self._claim(
-                keys=_keys(call),
-                args=[
-                    "" if expected is None else expected,
-                    claim_id,
-                    worker,
-                    self._claim_ms,
-                    int(reserve_failed),
-                    limit_failed,
-                    session.failed,
-                    session.turn,
-                    self._seals.seal_session(session, call=call) if expected is None else b"",
-                    max(round(ttl_s * 1000), 2 * self._claim_ms),  # a call must outlive the claim on it
-                ],
-            ),
+        who, counts = (claim_id, worker, self._claim_ms), (int(reserve_failed), limit_failed, session.failed)
+        claim = self._claim.command(
+            keys=_keys(call),
+            args=[
+                "" if expected is None else expected,
+                *who,
+                *counts,
+                session.turn,
+                self._seals.seal_session(session, call=call) if expected is None else b"",
+                max(round(ttl_s * 1000), 2 * self._claim_ms),  # a call must outlive the claim on it
+            ],
         )
+        answer, *others = await self._line.ask_all([claim, *alongside])
         match answer[0]:
             case b"claimed":
-                return Claimed(answer[1])
+                return Claimed(answer[1], tuple(others))
             case b"spent":
                 return Spent(answer[1])
             case b"busy":

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from traceback import extract_tb
 from typing import Any
 
+from ivr.counters import Counters, Wanted
 from ivr.crashes.flights import hold
+from ivr.inquiry import Attempt
+from ivr.redis_line import StoreAway
 from ivr.stepping import Step
 from ivr.store import Busy, CallStore, Claim, Claimed, Lost, Spent
 
@@ -19,8 +22,9 @@ class Works:
     `known_dead` tells of a worker's name whether that process is dead for certain: nobody waits for its claims.
     """
 
-    def __init__(self, worker: str, store: CallStore) -> None:
+    def __init__(self, worker: str, store: CallStore, counters: Counters) -> None:
         self._store = store
+        self._counters = counters
         self.worker = f"{worker}-{token_hex(4)}"
         self.known_dead: Callable[[str], bool] = lambda _: False
         self._works: dict[str, asyncio.Task[bytes] | None] = {}
@@ -37,13 +41,14 @@ class Works:
                 self._works.pop(claim, None)
 
     async def claimed(
-        self, one: Step, claim: str, ttl_s: float, *, reserve: bool, most: int
-    ) -> tuple[Claimed | Lost | Busy, bool]:
-        """Claim the work of a step, with one of `most` attempts where one is needed; the call may have none left.
+        self, one: Step, claim: str, ttl_s: float, wanted: Wanted | None, *, most: int
+    ) -> tuple[Claimed | Lost | Busy, Attempt]:
+        """Claim the work of a step, and in the same trip the attempt that it needs, if any.
 
-        That is told by True.
+        That is one of `most` in the call, which may have none left, and what is `wanted` at the counters. Whoever does
+        not get the work takes nothing there.
         """
-        for reserves in (reserve, False):
+        for wants in (wanted, None):
             result = await self._store.claim(
                 one.call.sid,
                 expected=one.expected,
@@ -51,12 +56,28 @@ class Works:
                 worker=self.worker,
                 session=one.before,
                 ttl_s=ttl_s,
-                reserve_failed=reserves,
+                reserve_failed=wants is not None,
                 limit_failed=most,
+                alongside=() if wants is None else wants.taking,
             )
+            if wants is not None and not isinstance(result, Claimed):
+                await self._give_back(wants)
             if not isinstance(result, Spent):
-                return result, reserve and not reserves
+                spent = wanted is not None and wants is None
+                return result, "spent" if spent else await self._attempt(wants, result)
         raise AssertionError("A claim that reserves nothing cannot be refused for want of attempts.")
+
+    async def _attempt(self, wanted: Wanted | None, result: Claimed | Lost | Busy) -> Attempt:
+        if wanted is None or not wanted.taking or not isinstance(result, Claimed):
+            return None
+        try:
+            return await self._counters.told(wanted, result.alongside)
+        except StoreAway:
+            return None
+
+    async def _give_back(self, wanted: Wanted) -> None:
+        with suppress(StoreAway):  # then places are taken for a day that nobody used
+            await self._counters.give_back(wanted.giving_back)
 
     def start(self, claim: str, work: Coroutine[Any, Any, bytes]) -> asyncio.Task[bytes]:
         """Start the work of a claim; it goes on whether or not anybody waits for it."""

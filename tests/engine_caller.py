@@ -3,7 +3,9 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from secrets import token_hex
 from types import SimpleNamespace
 
 import msgspec
@@ -56,10 +58,10 @@ from ivr.counters import Counters, Refused, Reserved, Window
 from ivr.engine import begin, step
 from ivr.facts import FACTS, SAID_AS
 from ivr.flow import Limits
-from ivr.inquiry import Desk, Inquiry
+from ivr.inquiry import Attempt, Desk, Inquiry
 from ivr.kept_password import KEPT_MS, KeptPasswords
 from ivr.library import Library
-from ivr.lookups import DECLARED
+from ivr.lookups import DECLARED, Counts
 from ivr.messages import Message, Messages
 from ivr.policyfacts import KINDS, SPOKEN_AS
 from ivr.prompts import TERM
@@ -204,10 +206,11 @@ class EngineCaller:
         if counted:
             self._count(1)
         until = asyncio.get_running_loop().time() + 5
-        inquiry = Inquiry(
-            self.desk, "CA" + "0" * 32, self.session, self.library, self.hotline, until, ask.secret, spent
-        )
+        inquiry = Inquiry(self.desk, "CA" + "0" * 32, self.session, self.library, until, ask.secret)
+        attempt = "spent" if spent else await self._reserved(declared.counts, inquiry)
+        inquiry = replace(inquiry, attempt=attempt)
         answered = await declared.answer(inquiry)
+        self.counters.settle(inquiry.settles)
         assert answered.outcome in declared.outcomes
         assert declared.outcomes[answered.outcome] <= answered.facts.keys()
         check_forms(self.library, answered)
@@ -215,6 +218,12 @@ class EngineCaller:
             self._count(-answered.gives_back)
         self._note_weakness(ask, answered)
         return answered
+
+    async def _reserved(self, counts: Counts | None, inquiry: Inquiry) -> Attempt:
+        windows = () if counts is None else counts(inquiry)
+        with suppress(StoreAway):
+            return await self.counters.reserve(windows, token_hex(8)) if windows else None
+        return None
 
     def _count(self, failed: int) -> None:
         self.session = msgspec.structs.replace(self.session, failed=self.session.failed + failed)
@@ -380,12 +389,17 @@ class ScriptedCounters(Counters):
                 return Refused(len(taken), counter.kind)
         for counter in counters:
             self._reserved[counter.kind, counter.value].add(reservation)
-        return Reserved(len(self._reserved[counters[0].kind, counters[0].value]))
+        back = tuple(self.giving_back(counters, reservation))
+        return Reserved(len(self._reserved[counters[0].kind, counters[0].value]), reservation, back)
 
     def giving_back(self, counters: Sequence[Window], reservation: str) -> list[Command]:
-        for counter in counters:
-            self._reserved[counter.kind, counter.value].discard(reservation)
-        return []
+        return [Command((counter.kind, counter.value, reservation)) for counter in counters]
+
+    def settle(self, steps: Sequence[Command]) -> None:
+        """Make the steps of a turn, as its commit does."""
+        for one in steps:
+            kind, value, reservation = one.words
+            self._reserved[kind, value].discard(reservation)
 
 
 class NoTimes(RefusalTimes):

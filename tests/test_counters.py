@@ -55,7 +55,7 @@ async def test_a_place_given_back_is_free_and_only_that_one(counters: Counters) 
     await take(counters, "r2", limit=2)
     account = Window("account", "1101", 2, DAY)
     for reservation in ("r1", "r1", "never"):
-        await counters.give_back([account], reservation)
+        await counters.give_back(counters.giving_back([account], reservation))
     assert await take(counters, "r3", limit=2) == Reserved(2)
     assert await take(counters, "r4", limit=2) == Refused(2, "account")
 
@@ -110,9 +110,9 @@ async def test_distinct_accounts_of_a_calling_number_are_counted_once_each(count
     assert await of("b", "r4") == Reserved(2)
     assert await of("c", "r5") == refused
     assert await of("a", "r6") == Reserved(2)
-    await counters.give_back([number_calling("a")], "r4")
+    await counters.give_back(counters.giving_back([number_calling("a")], "r4"))
     assert await of("c", "r5") == refused
-    await counters.give_back([number_calling("b")], "r4")
+    await counters.give_back(counters.giving_back([number_calling("b")], "r4"))
     assert await of("c", "r5") == Reserved(2)
     assert await of("b", "r7") == refused
 
@@ -128,7 +128,7 @@ async def test_the_first_counter_that_refuses_is_told_and_none_keeps_a_place(cou
     assert await kept(redis) == before
     assert await counters.reserve([account], "r4") == Reserved(2)
     assert await counters.reserve([account, number, hotline], "r5") == Refused(2, "account")
-    await counters.give_back([account, number, hotline], "r1")
+    await counters.give_back(counters.giving_back([account, number, hotline], "r1"))
     assert await counters.reserve([account, number, hotline], "r6") == Reserved(2)
 
 
@@ -150,7 +150,7 @@ async def test_a_reservation_of_two_places_is_given_back_as_a_whole(counters: Co
         Refused(4, "hotline"),
     ]
     assert await counters.reserve([hotline], "r1") == Reserved(4)
-    await counters.give_back([hotline], "r1")
+    await counters.give_back(counters.giving_back([hotline], "r1"))
     assert await counters.reserve([hotline], "r2") == Reserved(4)
     assert await counters.reserve([hotline._replace(places=1)], "r3") == Reserved(5)
 
@@ -163,7 +163,7 @@ async def test_whether_a_counter_is_free_is_known_a_second_later_at_most(counter
     await counters.reserve([hotline], "r2")
     fresh = Counters(redis, SEALS)
     assert not await fresh.lately_free(hotline)
-    await fresh.give_back([hotline], "r2")
+    await fresh.give_back(fresh.giving_back([hotline], "r2"))
     assert await fresh.lately_free(hotline)
     await redis.flushall()
     assert not await Counters(redis, SEALS).lately_free(hotline)
@@ -188,7 +188,7 @@ async def test_while_a_secret_changes_old_and_new_workers_count_together(redis: 
     assert await take(old, "r3", limit=3) == Reserved(3)
     assert await take(both, "r4", limit=3) == Refused(3, "account")
     assert await take(new, "r5", limit=3) == Reserved(2)
-    await both.give_back([Window("account", "1101", 3, DAY)], "r2")
+    await both.give_back(both.giving_back([Window("account", "1101", 3, DAY)], "r2"))
     assert await take(new, "r6", limit=2) == Reserved(2)
     assert await take(old, "r7", limit=3) == Reserved(3)
 

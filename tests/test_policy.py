@@ -365,7 +365,7 @@ def asked(lookup: str, given: dict[str, str], member: Member | None) -> Answered
     session: Session = msgspec.structs.replace(caller.session, facts=given, member=member)
 
     async def run() -> Answered:
-        inquiry = Inquiry(caller.desk, "CA" + "0" * 32, session, LIBRARY, caller.hotline, float("inf"))
+        inquiry = Inquiry(caller.desk, "CA" + "0" * 32, session, LIBRARY, float("inf"))
         return await DECLARED[lookup].answer(inquiry)
 
     return asyncio.run(run())

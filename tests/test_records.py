@@ -53,7 +53,7 @@ def inquiry_of(service: dict[str, list[Any]], session: Session | None = None, *,
     trail: Trail = nobody
     desk = Desk(client, counters, seals, passwords, lambda: NOW, times, bookings, surveys, messages, places, trail)
     loop = asyncio.get_running_loop()
-    return Inquiry(desk, "CA1", session or session_of(), LIBRARY, HOTLINE, loop.time() + until)
+    return Inquiry(desk, "CA1", session or session_of(), LIBRARY, loop.time() + until)
 
 
 def session_of(**fields: Any) -> Session:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections import Counter
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -45,7 +46,7 @@ async def begin(store: CallStore, turn: int = 0, token: str = "token") -> None:
     assert isinstance(done, Committed)
 
 
-async def claim(store: CallStore, who: str, expected: int | None = 0, **more: int) -> Claimed | Lost | Busy | Spent:
+async def claim(store: CallStore, who: str, expected: int | None = 0, **more: Any) -> Claimed | Lost | Busy | Spent:
     session = at(expected or 0, more.pop("failed", 0))
     return await store.claim(
         CALL,
