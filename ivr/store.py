@@ -26,7 +26,7 @@ CLAIM_S = 12.0
 LAST_REPLY_S = 60.0
 TOMBSTONE_S = 4 * 3600.0
 LEFT_MS = 24 * 3600_000
-ROOM = 1390
+ROOM = 1600
 """Bytes of session and reply together up to which a call takes about 2 kB in Redis without compression, unless an
 attempt failed in it: then counters are kept as well. Compressing one takes a fortieth of a turn's processor time."""
 

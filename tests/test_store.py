@@ -289,7 +289,7 @@ async def test_whatever_is_written_has_an_end(store: CallStore, empty_redis: Red
     limits = {KEY: 60_000, f"{KEY}:end": 4 * 3_600_000}
     await claim(store, "c", None)
     await _all_keys_end(empty_redis, limits)
-    await store.commit(CALL, expected=None, claim="c", session=at(1), reply=b"", ttl_s=60)
+    await store.commit(CALL, expected=None, claim="c", session=at(1, 1), reply=b"", ttl_s=60)
     await _all_keys_end(empty_redis, limits)
     await empty_redis.hset(KEY, "s", "damaged")
     await empty_redis.persist(KEY)

@@ -17,7 +17,8 @@ if ARGV[5] == '1' then
   failed = failed + 1
 end
 local text = string.format('%.0f %s %s %s', now + ARGV[4], ARGV[4], ARGV[2], ARGV[3])
-redis.call('HSET', key, 'c', text, 'f', failed)
+redis.call('HSET', key, 'c', text)
+if failed > 0 then redis.call('HSET', key, 'f', failed) end
 if not h[1] then redis.call('HSET', key, 'n', ARGV[8], 's', ARGV[9]) end
 redis.call('PEXPIRE', key, ARGV[10])
 return {'claimed', failed}
