@@ -1,6 +1,5 @@
 """Seal what leaves the process: tokens in URLs, values in Redis, and names that must not tell whom they stand for."""
 
-import base64
 import binascii
 import os
 import re
@@ -43,6 +42,7 @@ _HEADER = 1 + 4
 _NONCE = 12
 _TAG = 16
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 
 
 class Position(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename=short_names.POSITION):
@@ -148,7 +148,7 @@ class Seals:
         return self._opened_text(text, _bound("text", what))
 
     def _sealed_text(self, data: bytes, bound: Sequence[bytes]) -> str:
-        return base64.urlsafe_b64encode(self._keys[0].token.encrypt(data, list(bound))).rstrip(b"=").decode("ascii")
+        return _base64url(self._keys[0].token.encrypt(data, list(bound)))
 
     def _opened_text(self, text: str, bound: Sequence[bytes]) -> bytes | None:
         sealed = _from_base64url(text)
@@ -213,11 +213,12 @@ class Seals:
 
     def name(self, kind: str, value: str) -> str:
         """Name something personal without telling it: a keyed HMAC, 22 characters of base64url."""
-        return self.names(kind, value)[0]
+        return _name(self._keys[0].name, b"".join(_bound(kind, value)))
 
     def names(self, kind: str, value: str) -> tuple[str, ...]:
         """Give the name under every secret, the sealing one first: what was counted before a change still counts."""
-        return tuple(_name(keys.name, kind, value) for keys in self._keys)
+        bound = b"".join(_bound(kind, value))
+        return tuple([_name(keys.name, bound) for keys in self._keys])
 
 
 def derived(secret: bytes, label: str, length: int) -> bytes:
@@ -251,10 +252,14 @@ def _bound_to(call: str, use: str, what: str) -> tuple[bytes, ...]:
     return tuple(_bound(use, what, call))
 
 
-def _name(keyed: HMAC, kind: str, value: str) -> str:
+def _name(keyed: HMAC, bound: bytes) -> str:
     named = keyed.copy()  # the key is worked in once: hmac.digest would take five times as long
-    named.update(b"".join(_bound(kind, value)))
-    return base64.urlsafe_b64encode(named.finalize()[:16]).rstrip(b"=").decode("ascii")
+    named.update(bound)
+    return _base64url(named.finalize()[:16])
+
+
+def _base64url(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL).decode("ascii")
 
 
 def _from_base64url(text: str) -> bytes | None:
@@ -262,7 +267,7 @@ def _from_base64url(text: str) -> bytes | None:
     if len(text) > LONGEST_TOKEN or not _BASE64URL.fullmatch(text):
         return None
     try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        data = binascii.a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4))
     except binascii.Error:
         return None
-    return data if base64.urlsafe_b64encode(data).rstrip(b"=") == text.encode("ascii") else None
+    return data if _base64url(data) == text else None

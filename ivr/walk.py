@@ -300,7 +300,8 @@ class Walk:
         return self.library.flows[self.session.stack[-1][0]]
 
     def node(self) -> nodes.Node:
-        return self.flow().nodes[self.session.stack[-1][1]]
+        flow, node = self.session.stack[-1]
+        return self.library.flows[flow].nodes[node]
 
     def change(self, **fields: object) -> None:
         self.session = replace(self.session, **fields)

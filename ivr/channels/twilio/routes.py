@@ -63,7 +63,7 @@ class Gate:
         readings = [read_pairs(body)] if is_form else [stray_pairs(body, content_type), read_pairs(body), ()]
         url = self._signed_url(request)
         pairs = next((pairs for pairs in readings if holds(self._tokens, url, pairs, signature)), None)
-        if pairs is None or any(name == b"AccountSid" and value != self._account_sid for name, value in pairs):
+        if pairs is None or [value for name, value in pairs if name == b"AccountSid" and value != self._account_sid]:
             return None
         return read_form(pairs, is_form=is_form)
 
