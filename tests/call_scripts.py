@@ -54,7 +54,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
 from scripted_accounts import ScriptedAccounts
 
 from ivr.call import DialOutcome, Utterance
@@ -162,12 +162,11 @@ class Script:
 
 @cache
 def scripts(folder: Path = CALLS) -> tuple[Script, ...]:
-    """Read every call script of a folder: once, since reading takes longer than playing some dozens of them."""
-    yaml = YAML(typ="safe", pure=True)
+    """Read every call script of a folder: once, and by the reader in C, since every process of the tests needs them."""
     return tuple(
         _script(path.name, data)
         for path in sorted(folder.glob("*.yaml"))
-        for data in yaml.load_all(path.read_text("utf-8"))
+        for data in yaml.load_all(path.read_bytes(), yaml.CSafeLoader)
     )
 
 

@@ -1,10 +1,11 @@
 """What several tests share: a real Valkey server, emptied before each test that uses it."""
 
 import asyncio
+import gc
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -53,6 +54,20 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     if chromium.has_to_be_there():
         raise pytest.UsageError(chromium.missing())
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the garbage collector rest while tests are collected, and leave them and all that was imported alone after.
+
+    What comes together then lives to the end: walking through it again and again takes a third of the time.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 LONGEST_FIRST = (
