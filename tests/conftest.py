@@ -71,11 +71,12 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 LONGEST_FIRST = (
-    *("test_serve", "test_quality", "test_soak", "test_timing", "test_benchmark", "test_account_check"),
-    *("test_attacks", "test_readme", "test_crashes", "test_redis_failover", "test_calls_without_redis"),
-    *("test_library", "test_whole_calls", "test_flow_versions"),
+    *("test_serve", "test_quality", "test_calls", "test_account_check", "test_soak", "test_console", "test_phone"),
+    *("test_attacks", "test_readme", "test_benchmark", "test_redis_failover", "test_together", "test_logs"),
+    *("test_flow_map", "test_operations_page", "test_calls_without_redis", "test_timing", "test_crashes", "test_look"),
+    *("test_canaries", "test_dropped_calls", "test_flow_versions"),
 )
-"""Files that take long: begun first, so that two processes that take a file at a time end at about the same time."""
+"""Files that take long: begun first, so that processes that take a file at a time end at about the same time."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
