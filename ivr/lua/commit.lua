@@ -29,9 +29,10 @@ end
 local failed = count(h[4])
 failed = math.max(0, failed - count(ARGV[8]))
 failed = math.max(failed, count(ARGV[7]))
+-- What takes room comes first: a Redis that is full refuses only the first write of a script.
+redis.call('HSET', key, 'n', ARGV[3], 't', ARGV[4], 's', ARGV[5], 'r', ARGV[6])
 -- A field takes 56 bytes, however short: none is kept that says nothing.
 redis.call('HDEL', key, 'c', 'f')
-redis.call('HSET', key, 'n', ARGV[3], 't', ARGV[4], 's', ARGV[5], 'r', ARGV[6])
 if failed > 0 then redis.call('HSET', key, 'f', failed) end
 redis.call('PEXPIRE', key, ARGV[9])
 return {'committed', failed}
