@@ -15,7 +15,7 @@ import pytest_asyncio
 from hotline_under_test import SECRET_KEY
 from redis.asyncio import Redis
 from small_hotline import AGENT_AWAY, FILES, HALL, MENU, RETRY, WAIT, Files, Small, serving_small
-from tampering import SEALS, emptied, kept_of, token_at
+from tampering import PATIENT, SEALS, emptied, kept_of, token_at
 
 from ivr.__main__ import run
 from ivr.embedded import EmbeddedValkey
@@ -410,7 +410,7 @@ def library(number: int) -> Library:
 
 @pytest.fixture
 def shelf(redis: Redis) -> Shelf:
-    return Shelf(redis, worker="tests", deadline=2.0)
+    return Shelf(redis, worker="tests", deadline=PATIENT)
 
 
 async def test_who_asks_at_once_waits_for_one_and_the_same_build(shelf: Shelf) -> None:

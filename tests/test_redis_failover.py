@@ -12,7 +12,7 @@ from hotline_under_test import UnderTest, serving
 from redis.asyncio import Redis
 from redis.crc import key_slot
 from redis_nodes import Node, Servers
-from tampering import BALANCE, LIBRARY, NUMBER, PASSWORD, SEALS, SHORT, SUM, Caller, calling, words
+from tampering import BALANCE, LIBRARY, NUMBER, PASSWORD, PATIENT, SEALS, SHORT, SUM, Caller, calling, words
 
 from ivr.counters import Counters
 from ivr.redis_line import connect
@@ -39,8 +39,8 @@ def hotline(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest_asyncio.fixture
 async def redis(servers: Servers) -> AsyncIterator[Redis]:
     await asyncio.to_thread(servers.replaceable)
-    async with connect(servers.url, patience=2) as client:
-        await Counters(client, SEALS, deadline=2).confirm_epoch()
+    async with connect(servers.url, patience=PATIENT) as client:
+        await Counters(client, SEALS, deadline=PATIENT).confirm_epoch()
         yield client
 
 

@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from ivr_command import BALANCE, ROOT, TOLD, Serving, answers, environment, ivr, ivr_here, lives, until
 from small_hotline import HALL, Files
+from test_readme import call_of_the_readme, on_any_day
 
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.line import Call
@@ -51,10 +52,11 @@ def test_a_demo_from_start_to_stop(begin: Callable[..., Serving]) -> None:
     # Nothing is amiss, but for days of the coming year that nobody has announced yet.
     assert [line for line in serving.err.splitlines() if "flows/working_days.yaml" not in line] == []
 
-    # The call finds the service and its token by itself.
-    done = ivr(BALANCE, serving.folder)
+    # The call finds the service and its token by itself, and prints what the README shows.
+    arguments, shown = call_of_the_readme()
+    done = ivr(arguments, serving.folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert TOLD in done.stdout
+    assert on_any_day(done.stdout.splitlines()) == shown
 
     # Nobody but the owner can read what it keeps, and nobody can see a secret in the list of processes.
     for file in serving.data.rglob("*"):
