@@ -48,7 +48,9 @@ async def verify(inquiry: Inquiry) -> Answered:
     tried = await attempt(inquiry, "pin")
     match tried.answer:
         case Verified() as answer if credential is not None:
-            if weak or answer.must_change_pin or _is_weak(inquiry, credential, answer.birth_year):
+            # An ID number has told the birth date before.
+            learned = None if credential.kind == "id_card" else answer.birth_year
+            if weak or answer.must_change_pin or (learned and _is_weak(inquiry, credential, learned)):
                 return _too_simple(inquiry, credential, tried)
             inquiry.settles.extend(tried.giving_back)
             member = _member(answer, inquiry.desk.now())

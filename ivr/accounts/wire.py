@@ -99,6 +99,18 @@ async def _sent_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
     raise aiohttp.ClientConnectionError("the connection broke")
 
 
+async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
+    """Read a whole answer; None where it is larger than any."""
+    if (length := answer.content_length) is not None:
+        return await answer.read() if length <= contract.LARGEST_ANSWER else None
+    raw = b""
+    while chunk := await answer.content.read(contract.LARGEST_ANSWER + 1 - len(raw)):
+        raw += chunk
+        if len(raw) > contract.LARGEST_ANSWER:
+            return None
+    return raw
+
+
 class _Straight(aiohttp.TCPConnector):
     """Connections for one request each, to the one address of a service without looking it up as a name once more.
 
@@ -173,7 +185,6 @@ class Wire:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN),
             auto_decompress=False,  # 64 kB on the wire are 64 kB in memory
             trust_env=False,
-            middlewares=(_sent_once,),
         )
 
     async def close(self) -> None:
@@ -242,12 +253,12 @@ class Wire:
             data = None
             if body is not None:
                 data, headers = msgspec.json.encode(body), {**headers, "Content-Type": "application/json"}
-            async with session.request(method, url, headers=headers, data=data, allow_redirects=False) as answer:
-                raw = b""
-                while chunk := await answer.content.read(contract.LARGEST_ANSWER + 1 - len(raw)):
-                    raw += chunk
-                    if len(raw) > contract.LARGEST_ANSWER:
-                        return Reply(0, "huge")
+            once = () if method == "POST" else (_sent_once,)  # a POST is never repeated
+            async with session.request(
+                method, url, headers=headers, data=data, allow_redirects=False, middlewares=once
+            ) as answer:
+                if (raw := await _read(answer)) is None:
+                    return Reply(0, "huge")
                 return Reply(
                     answer.status,
                     again=answer.status >= 500,
