@@ -46,7 +46,8 @@ class Works:
         """Claim the work of a step, and in the same trip the attempt that it needs, if any.
 
         That is one of `most` in the call, which may have none left, and what is `wanted` at the counters. Whoever does
-        not get the work takes nothing there.
+        not get the work takes nothing there. Where Redis does not confirm the trip, the places may stay taken for as
+        long as those of an attempt whose worker died. Raises StoreAway.
         """
         for wants in (wanted, None):
             result = await self._store.claim(
@@ -60,7 +61,7 @@ class Works:
                 limit_failed=most,
                 alongside=() if wants is None else wants.taking,
             )
-            if wants is not None and not isinstance(result, Claimed):
+            if wants is not None and wants.taking and not isinstance(result, Claimed):
                 await self._give_back(wants)
             if not isinstance(result, Spent):
                 spent = wanted is not None and wants is None

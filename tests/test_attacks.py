@@ -107,6 +107,16 @@ async def test_two_hundred_calls_at_once_let_five_requests_through(hotline: Unde
     assert (await taken(redis, "account"), await taken(redis, "number"), await taken(redis, "hotline")) == (5, 5, 5)
 
 
+async def test_whoever_loses_a_turn_to_another_takes_no_place(hotline: UnderTest, redis: Redis) -> None:
+    hotline.accounts.script({"verify": ["wrong"]})
+    async with calling(hotline) as caller:
+        here = await caller.to_the_password()
+        told = await asyncio.gather(*(caller.post(here.next, Digits="975318") for _ in range(6)))
+    assert {one.said for one in told} == {NOT_VERIFIED}
+    assert verifications(hotline) == 1
+    assert (await taken(redis, "account"), await taken(redis, "number"), await taken(redis, "hotline")) == (1, 1, 1)
+
+
 # --- the whole hotline -----------------------------------------------------------------------------------------------
 
 
