@@ -53,6 +53,7 @@ async def test_without_any_sentinel_the_last_known_master_is_asked(redis: Redis,
 
 
 async def test_one_sentinel_that_is_cut_off_costs_no_time(sentinel_servers: Servers) -> None:
+    await asyncio.to_thread(sentinel_servers.replaceable)
     silent = sentinel_servers.nodes[2].proxy
     sentinel_servers.network.run(silent.becomes("stalled"))
     try:
