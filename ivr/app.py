@@ -210,7 +210,7 @@ def create_app(
         trail.start()
         tended = (
             *(emergency.watch(), edits.watch(), versions.look_after_them(), accounts.watch()),
-            *(recorder.watch(hotline.endings.note), sweep.watch(), live.watch(), orders.watch()),
+            *(recorder.watch(hotline.endings.note), sweep.watch(), live.watch(), orders.watch(), metrics.watch()),
         )
         watching = [asyncio.create_task(one) for one in tended]
         app.state.started = True
@@ -223,6 +223,7 @@ def create_app(
         await calling_off.stop(CALLING_OFF_STOPS_SECONDS)
         await recorder.send_on()
         await live.send()
+        metrics.tell()
         await trail.stop(AUDIT_STOPS_SECONDS)
         await accounts.close()
         await redis.aclose()

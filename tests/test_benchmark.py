@@ -11,7 +11,7 @@ COMMAND = [sys.executable, str(Path(__file__).parent / "benchmark")]
 
 def test_one_short_round_measures_every_contender_and_judges_every_bar() -> None:
     """No times are asserted: whether a bar is cleared is for the full command, on a machine of its own."""
-    smallest = ["--rounds", "1", "--turns", "9", "--starts", "1"]
+    smallest = ["--processes", "1", "--rounds", "1", "--turns", "9", "--starts", "1"]
     done = subprocess.run([*COMMAND, *smallest], capture_output=True, text=True, timeout=120)
     assert done.returncode in (0, 1), done.stderr
     lines = done.stdout.splitlines()

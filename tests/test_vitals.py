@@ -18,6 +18,7 @@ from ivr.agents.callback_list import CallbackList
 from ivr.agents.open_callbacks import OpenCallbacks
 from ivr.agents.queue import AgentQueue, Waiter
 from ivr.bookings import Booking
+from ivr.call import Edge
 from ivr.call_records.record import CallRecord
 from ivr.call_records.stream import RecordStream
 from ivr.call_records.sweep import LIVE
@@ -93,6 +94,17 @@ async def test_the_metrics_tell_who_waits_what_lives_and_what_is_open(
 def test_what_is_not_known_is_left_out() -> None:
     told = sums(as_text(Vitals(redis=False)).decode())
     assert told == {"ivr_redis_up": 0}
+
+
+# --- what each worker counts -----------------------------------------------------------------------------------------
+
+
+def test_ways_that_were_walked_are_told_to_whoever_asks_and_counted_once() -> None:
+    metrics, way = Metrics(), Edge("main", "menu", "1")
+    metrics.walked([way, way, Edge("main", "menu", "2")])
+    for _ in range(2):
+        told = sums(metrics.text().decode())
+        assert sorted(told[name] for name in told if name.startswith("ivr_edges_total")) == [1, 2]
 
 
 # --- the alert rules -------------------------------------------------------------------------------------------------

@@ -25,16 +25,26 @@ BROKEN = 2
 
 
 async def measure_all(options: argparse.Namespace, cores: "Cores") -> "tuple[list[Round], dict[str, float]]":
-    """Start everybody and measure the rounds; give them, and the resident memory of each contender in MB."""
+    """Start everybody and measure the rounds; give them, and the resident memory of each contender in MB.
+
+    Where a process happens to lie in memory makes it faster or slower than another one of the same code, by up to a
+    tenth. So everybody is started anew several times, and the rounds are shared out among those processes.
+    """
     from benchmark.contenders import taking_part
     from benchmark.processes import resident_mb
     from benchmark.rounds import measure
 
-    with tempfile.TemporaryDirectory(prefix="ivr") as folder:
-        async with taking_part(Path(folder), cores.contender) as field:
-            await measure(field, options.turns, 0)  # not counted: imports, connections and caches are not measured
-            rounds = [await measure(field, options.turns, number) for number in range(1, options.rounds + 1)]
-            return rounds, {name: resident_mb(one.pid) for name, one in field.contenders.items()}
+    rounds: list[Round] = []
+    resident: dict[str, float] = {}
+    for _ in range(options.processes):
+        with tempfile.TemporaryDirectory(prefix="ivr") as folder:
+            async with taking_part(Path(folder), cores.contender) as field:
+                await measure(field, options.turns, 0)  # not counted: imports, connections and caches are not measured
+                for _ in range(options.rounds):
+                    rounds.append(await measure(field, options.turns, len(rounds) + 1))
+                for name, one in field.contenders.items():
+                    resident[name] = max(resident.get(name, 0.0), resident_mb(one.pid))
+    return rounds, resident
 
 
 def run(options: argparse.Namespace) -> int:
@@ -86,7 +96,8 @@ def be(options: argparse.Namespace) -> None:
 def read_options(arguments: list[str]) -> argparse.Namespace:
     """Read the command line; what is wrong with it is told in a sentence, with exit status 2."""
     parser = argparse.ArgumentParser(prog="python tests/benchmark", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=_count, default=12, help="how often everybody is measured (12)")
+    parser.add_argument("--processes", type=_count, default=4, help="how often everybody is started anew (4)")
+    parser.add_argument("--rounds", type=_count, default=3, help="how often each process is measured (3)")
     parser.add_argument("--turns", type=_count, default=200, help="turns of a kind that each makes in a round (200)")
     parser.add_argument("--starts", type=_count, default=3, help="how often ivr serve is started (3)")
     parser.set_defaults(who=None)
