@@ -147,6 +147,7 @@ class Mould:
         # everything by itself would take a worker as long.
         self._built = asyncio.Event()
         self._built.set()
+        self._begun = asyncio.Event()
         self._orders: dict[int, asyncio.Future[int]] = {}
         self._ordered = 0
         self._one_at_a_time = asyncio.Lock()
@@ -165,6 +166,10 @@ class Mould:
             pause = SHORTEST_PAUSE_S if was_ready else min(pause * 2, LONGEST_PAUSE_S)
             log.warning("The mould of the workers has ended and is started again in %.1f s.", pause)
             await asyncio.sleep(pause)
+
+    async def begun(self) -> None:
+        """Wait until the first mould is being built, or could not be."""
+        await self._begun.wait()
 
     def renew(self) -> None:
         """End the mould; workers wait for the next one, which has today's code and flows in it."""
@@ -222,6 +227,7 @@ class Mould:
                 *command, env=self._env, pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL, process_group=0
             )
             theirs.close()
+            self._begun.set()
             if self._stopping:
                 self._process.kill()
             loop.add_reader(self._control, self._hear, self._control)
@@ -231,6 +237,7 @@ class Mould:
         finally:
             came_up, self.ready = self.ready, False
             built.set()
+            self._begun.set()
             for forked in self._forked.values():
                 forked.told(UNKNOWN)
             self._forked.clear()

@@ -98,10 +98,11 @@ class Service:
 
         Raises `StartFailed`, `EmbeddedFailed`, or `SettingsError` for a database that cannot be opened.
         """
+        if self._stands_by and WORKS_HERE:
+            self._watch(self._mould.keep())  # what takes longest comes first, and needs nothing of what follows
+            await self._mould.begun()
         await prepare_database(self.settings)
         self._keep(self._stand_ins.start_accounts(self.settings, self._life))
-        if self._stands_by and WORKS_HERE:
-            self._watch(self._mould.keep())
         if self._valkey is not None:
             await self._valkey.start()
             if self._valkey.socket_note:
