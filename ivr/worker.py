@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 
 from ivr.connections import BoundedHttp, close_stalled
+from ivr.large_pages import take_large_pages
 from ivr.settings import Settings
 from ivr.supervisor import BACKLOG
 
@@ -60,6 +61,7 @@ class ChildServer(uvicorn.Server):
         loop.add_signal_handler(TAKE_CALLS, self._begin)
         loop.add_signal_handler(LEAVE_AT_ONCE, self._leave_at_once)
         _freeze_what_is_built()
+        take_large_pages()
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the server's own signature

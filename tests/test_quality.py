@@ -13,8 +13,8 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 
 # A room is a module or a package directly in ivr/. It imports from its own floor and from those below.
 FLOORS = [
-    "ages call calling_numbers clock datafolder deadline duty envfile facts first_use logs place problems production "
-    "seals settings short_names speech telephones urls validators weakness",
+    "ages call calling_numbers clock datafolder deadline duty envfile facts first_use large_pages logs place problems "
+    "production seals settings short_names speech telephones urls validators weakness",
     "accounts bookings counters database dropped embedded filefaults flow kept_password live messages metrics orders "
     "pace policyfacts prompts redis_line refusal_times store surveys waiting_room whispers yamlfile yamlslips",
     "agents attempts balance_and_years codes emergency engine entries going_on identity inquiry library lookups "
