@@ -40,12 +40,16 @@ class Shelf:
         self._shelve = self._line.script("shelve")
         self._keep_ms = round(keep_s * 1000)
         self._current = f"ivr:flows:current:{{{worker}}}"
+        self._packed: tuple[str, bytes] = "", b""
+        """The version that was put there last, as it was packed: all calls wait for that."""
 
     async def keep(self, version: str, sources: Mapping[str, bytes], now: int) -> None:
         """Have a version stay for a call's life from now on; it is put there where it is missing."""
         keys = [version_key(version)]
         if not await self._line.ask(self._shelve(keys=keys, args=[self._keep_ms])):
-            packed = pack(sources)
+            if self._packed[0] != version:
+                self._packed = version, pack(sources)
+            packed = self._packed[1]
             total = hashlib.sha1(packed, usedforsecurity=False).hexdigest()
             await self._line.ask(self._shelve(keys=keys, args=[self._keep_ms, packed, total, now]))
 
