@@ -71,7 +71,7 @@ def leaks(where: str, what: bytes | str, secrets: Iterable[str]) -> Iterator[Lea
     """Find secrets in something, in any spelling."""
     raw = what.encode("utf-8", "surrogateescape") if isinstance(what, str) else what
     text = _INSTANT.sub("", raw.decode("utf-8", "replace"))
-    lowered = raw.lower()
+    lowered = text.lower().encode()
     plain = raw.replace(b"+", b"-").replace(b"/", b"_")
     for secret in secrets:
         digits, others = _looked_for(secret)
