@@ -247,6 +247,11 @@ class Mould:
             self._orders.clear()
             self._control.close()
             theirs.close()
+            if self._process is not None and self._process.returncode is None:
+                self._process.kill()  # nobody waits for it any more
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_ANSWER_S):
+                        await self._process.wait()
         return came_up
 
     def _hear(self, control: socket.socket) -> None:
