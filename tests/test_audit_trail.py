@@ -148,6 +148,18 @@ async def test_a_loop_that_was_late_is_no_disk_that_hangs(tmp_path: Path, monkey
     await one.stop(5)
 
 
+async def test_a_loop_that_was_late_to_hand_an_entry_over_fails_that_entry_alone(tmp_path: Path) -> None:
+    one = writing(tmp_path, entry_s=0.05)
+    await _begun(tmp_path)
+    entering = asyncio.create_task(one.enter(*ENTRY))
+    asyncio.get_running_loop().call_soon(time.sleep, 0.1)
+    with pytest.raises(AuditAwayError):
+        await entering
+    assert one.takes_entries
+    await one.enter(*ENTRY)
+    await one.stop(5)
+
+
 async def test_a_full_disk_refuses_the_entry_and_leaves_nothing_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

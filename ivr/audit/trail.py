@@ -45,14 +45,18 @@ class AuditAwayError(Exception):
 
 
 class _Waiting:
-    """An entry on its way to the file. `given_up` is set by the event loop and read by the thread."""
+    """An entry on its way to the file. `given_up` is set by the event loop and read by the thread.
 
-    __slots__ = ("entry", "given_up", "seq", "waiter")
+    `handed_at` is the event loop's time at which the thread got it.
+    """
+
+    __slots__ = ("entry", "given_up", "handed_at", "seq", "waiter")
 
     def __init__(self, entry: tuple[int, str, str, str, str], waiter: asyncio.Future[None] | None) -> None:
         self.entry = entry
         self.waiter = waiter
         self.given_up = False
+        self.handed_at = math.inf
         self.seq = 0
 
 
@@ -105,15 +109,17 @@ class AuditTrail:
         written: asyncio.Future[None] = self._loop.create_future()
         waiting = _Waiting((self._now(), call, member, field, outcome), written)
         self._put(waiting)
+        patience = min(self._entry_s, max(until - self._loop.time(), SHORTEST_S))
         try:
-            now = self._loop.time()
-            with Within(min(self._entry_s, max(until - now, SHORTEST_S))):
+            with Within(patience):
                 await written
         except TimeoutError:
             if not written.cancelled() and written.exception() is None:
                 return  # it is the loop that was late, and not the thread
-            self._stuck = self._outstanding > 0  # else nothing more will come back that could tell that it goes on
-            self._fails("it does not take an entry in time")
+            # Where the loop was late to hand it over, that tells nothing of the thread.
+            if self._loop.time() - waiting.handed_at >= patience / 2:
+                self._stuck = self._outstanding > 0  # else nothing more will come back that could tell that it goes on
+                self._fails("it does not take an entry in time")
             raise AuditAwayError("The audit trail does not answer.") from None
         except OSError as error:
             raise AuditAwayError(f"The audit trail cannot be written: {error.strerror}.") from None
@@ -142,6 +148,7 @@ class AuditTrail:
 
     def _hand_over(self) -> None:
         for one in self._gathered:
+            one.handed_at = asyncio.get_running_loop().time()
             self._queue.put(one)
         self._gathered.clear()
 

@@ -14,7 +14,7 @@ Sessions = async_sessionmaker[AsyncSession]
 class Base(DeclarativeBase):
     """What all tables share: whole numbers of 64 bits."""
 
-    type_annotation_map = {int: BigInteger().with_variant(Integer(), "sqlite")}  # noqa: RUF012
+    type_annotation_map = {int: BigInteger().with_variant(Integer(), "sqlite")}  # noqa: RUF012 - as SQLAlchemy reads it
 
 
 class MemberRow(Base):
