@@ -50,7 +50,7 @@ def promptly() -> Iterator[None]:
     """Let workers send records on at once, and sweeps look only when they are told to."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.call_records.recorder.EVERY_S", 0.02)
-        patch.setattr("ivr.call_records.sweep.FRESH_MS", 0)
+        patch.setattr("ivr.call_records.sweep.FRESH_MS", -1)  # also what was left in this very millisecond
         patch.setattr("ivr.app.Sweep.watch", _nothing)
         yield
 
