@@ -17,7 +17,7 @@ def test_one_short_round_measures_every_contender_and_judges_every_bar() -> None
     lines = done.stdout.splitlines()
     for contender in ("plain", "hotline", "plain again", "transitions", "python-statemachine"):
         rows = [line for line in lines if line.strip().startswith(f"{contender}  ")]
-        assert len(rows) == 2, (contender, done.stdout)
+        assert len(rows) == 3, (contender, done.stdout)
     judged = [line for line in lines if line.startswith(("cleared", "FAILED"))]
     assert len(judged) == 4
     assert (done.returncode == 0) == all(line.startswith("cleared") for line in judged)

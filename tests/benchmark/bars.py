@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from benchmark.calls import BALANCE_TOLD, MENU, PHASES
+from benchmark.calls import MENU, PHASES, VERIFIED_BALANCE
 from benchmark.contenders import CONTROL, HOTLINE, IN_ORDER, PLAIN
 from benchmark.rounds import Round, Spread, share_by_cpu, share_by_rate, spread
 from rich.box import SIMPLE_HEAD
@@ -43,7 +43,7 @@ def verdicts(run: Run) -> list[Verdict]:
     """Judge a run by its medians; shares of contender A are those of processor time."""
     shares = [
         _at_least(f"{phase.name} turn, share of A", share_by_cpu(run.rounds, phase.name, HOTLINE), least)
-        for phase, least in ((MENU, MENU_SHARE), (BALANCE_TOLD, BALANCE_SHARE))
+        for phase, least in ((MENU, MENU_SHARE), (VERIFIED_BALANCE, BALANCE_SHARE))
     ]
     resident = run.resident_mb[HOTLINE]
     ready = spread(run.starts_s)

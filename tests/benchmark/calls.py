@@ -41,8 +41,12 @@ class Phase(NamedTuple):
 
 
 MENU = Phase("menu", (), Entry("1"), 'finishOnKey="#"')
-BALANCE_TOLD = Phase("verified balance", (Entry("1"), None), Entry(PASSWORD), SPOKEN_BALANCE)
-PHASES = (MENU, BALANCE_TOLD)
+_VERIFIED = (Entry("1"), None, Entry(PASSWORD), Entry("*"))
+VERIFIED_BALANCE = Phase("verified balance", _VERIFIED, Entry("1"), SPOKEN_BALANCE)
+"""A caller who is verified asks for the balance: a turn with one account request."""
+PASSWORD_TURN = Phase("password to balance", (Entry("1"), None), Entry(PASSWORD), SPOKEN_BALANCE)
+"""The turn before that: the password is checked and the balance told, with two account requests."""
+PHASES = (MENU, VERIFIED_BALANCE, PASSWORD_TURN)
 
 
 class NotAnswered(Exception):  # noqa: N818 - reads as what happened

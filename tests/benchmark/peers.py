@@ -16,13 +16,14 @@ SAYS = {
     "menu": "您好，这里是一二三三三热线。查医保个人账户余额，请按一。",
     "number": "请输入身份证号码或社会保障卡号，按井号键结束。",
     "password": "请输入六位查询密码。",
+    "told": f"您的医保个人账户余额为{SPOKEN_BALANCE}。",
+    "verified": "查医保个人账户余额，请按一。",
 }
-TOLD = f"您的医保个人账户余额为{SPOKEN_BALANCE}。"
 
 Move = Callable[[str, str], str]
 """From the state a call is in, by the keys that came, to the state it is in then."""
 
-_EVENTS = {"menu": "choose", "number": "identify", "password": "verify"}
+_EVENTS = {"menu": "choose", "number": "identify", "password": "verify", "told": "go_back", "verified": "ask"}
 
 
 def by_transitions() -> Move:
@@ -32,7 +33,11 @@ def by_transitions() -> Move:
     machine.add_transition("choose", "menu", "menu")
     machine.add_transition("identify", "number", "password", conditions=lambda keys: len(keys) == 18)
     machine.add_transition("identify", "number", "number")
-    machine.add_transition("verify", "password", "menu")
+    machine.add_transition("verify", "password", "told")
+    machine.add_transition("go_back", "told", "verified", conditions=lambda keys: keys == "*")
+    machine.add_transition("go_back", "told", "told")
+    machine.add_transition("ask", "verified", "told", conditions=lambda keys: keys == "1")
+    machine.add_transition("ask", "verified", "verified")
 
     def move(state: str, keys: str) -> str:
         call = SimpleNamespace()
@@ -52,13 +57,20 @@ class Hotline(StateMachine):
     menu = State(initial=True)
     number = State()
     password = State()
+    told = State()
+    verified = State()
 
     choose = menu.to(number, cond="is_one") | menu.to(menu)
     identify = number.to(password, cond="is_id_number") | number.to(number)
-    verify = password.to(menu)
+    verify = password.to(told)
+    go_back = told.to(verified, cond="is_star") | told.to(told)
+    ask = verified.to(told, cond="is_one") | verified.to(verified)
 
     def is_one(self, keys: str) -> bool:
         return keys == "1"
+
+    def is_star(self, keys: str) -> bool:
+        return keys == "*"
 
     def is_id_number(self, keys: str) -> bool:
         return len(keys) == 18
@@ -78,7 +90,7 @@ def by_statemachine() -> Move:
 
 def _listening(state: str, says: str) -> str:
     response = VoiceResponse()
-    if state == "menu":
+    if state in ("menu", "told", "verified"):
         gather = Gather(num_digits=1, finish_on_key="", action=GO_ON, method="POST", action_on_empty_result=True)
     elif state == "number":
         gather = Gather(finish_on_key="#", action=GO_ON, method="POST", action_on_empty_result=True)
@@ -115,13 +127,13 @@ def peer_app(move: Move, redis_url: str, account_url: str, public_url: str) -> F
         if form is None:
             return Response(status_code=403)
         call, keys = form["CallSid"], form.get("Digits", "")
-        before = await redis.get(f"peer:{call}") or "menu"
-        state = move(str(before), keys)
-        says = SAYS[state]
+        before, _, ref = str(await redis.get(f"peer:{call}") or "menu").partition(" ")
+        state = move(before, keys)
         if before == "password":
-            await accounts.balance(call, "110105195001011009")
-            says = TOLD
-        await redis.set(f"peer:{call}", state, ex=SESSION_S)
-        return Response(_listening(state, says), media_type="text/xml")
+            ref = await accounts.verify(call, "110105195001011009")
+        if state == "told":
+            await accounts.balance(call, ref)
+        await redis.set(f"peer:{call}", f"{state} {ref}", ex=SESSION_S)
+        return Response(_listening(state, SAYS[state]), media_type="text/xml")
 
     return app

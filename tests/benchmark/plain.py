@@ -27,7 +27,7 @@ TOLD = _document('numDigits="1" finishOnKey=""', f"您的医保个人账户余�
 
 
 class Accounts:
-    """The two questions of a balance, asked with aiohttp as anybody would ask them."""
+    """The two questions before a balance is told, asked with aiohttp as anybody would ask them."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -39,8 +39,8 @@ class Accounts:
         async with aiohttp.ClientSession(headers={"Authorization": "Bearer benchmark"}) as self._session:
             yield
 
-    async def balance(self, call: str, number: str) -> str:
-        """Verify the number with the password, and give the balance."""
+    async def verify(self, call: str, number: str) -> str:
+        """Verify the number with the password, and give the member's reference."""
         assert self._session is not None
         asked = {
             "credential": {"kind": "id_card", "number": number},
@@ -48,14 +48,18 @@ class Accounts:
             "call_id": call,
         }
         async with self._session.post(f"{self._url}/v1/verifications", json=asked) as answer:
-            ref = (await answer.json())["member_ref"]
+            return str((await answer.json())["member_ref"])
+
+    async def balance(self, call: str, ref: str) -> str:
+        """Give the balance."""
+        assert self._session is not None
         url = f"{self._url}/v1/members/{ref}/balance"
         async with self._session.get(url, headers={"Call-Id": call}) as answer:
             return str((await answer.json())["balance"])
 
 
 def plain_app(redis_url: str, account_url: str) -> FastAPI:
-    """Build contender A. What Redis holds of a call is the place it has come to, one byte."""
+    """Build contender A. What Redis holds of a call is the place it has come to, and who is verified."""
     redis = Redis.from_url(redis_url)
     accounts = Accounts(account_url)
     app = FastAPI(openapi_url=None, lifespan=accounts.opened)
@@ -71,13 +75,20 @@ def plain_app(redis_url: str, account_url: str) -> FastAPI:
         form = await request.form()
         call = str(form["CallSid"])
         place = await redis.get(f"plain:{call}")
+        assert isinstance(place, bytes)
         if place == b"1":
             reply, then = NUMBER, b"2"
         elif place == b"2":
             reply, then = ASK_PASSWORD, b"3"
+        elif place == b"3":
+            ref = await accounts.verify(call, "110105195001011009")
+            await accounts.balance(call, ref)
+            reply, then = TOLD, b"4" + ref.encode()
+        elif place.startswith(b"4"):
+            reply, then = GREETING, b"5" + place[1:]
         else:
-            await accounts.balance(call, "110105195001011009")
-            reply, then = TOLD, b"1"
+            await accounts.balance(call, place[1:].decode())
+            reply, then = TOLD, b"4" + place[1:]
         await redis.set(f"plain:{call}", then, ex=SESSION_S)
         return Response(reply, media_type="text/xml")
 
