@@ -220,7 +220,7 @@ class Hotline:
         session, turn = done.session, done.turn
         session = replace(session, turn=one.before.turn + 1)
         session, turn = await dialled(self.stepping, one.call.sid, one.before, session, turn)
-        session = await placed(self.stepping, one.call.sid, session, turn)
+        session = await placed(self.stepping, one.call.sid, one.before, session, turn)
         session = replace(session, path=self.recorder.path(one, session, turn, self.stepping.library_of(session)))
         token = self.pages.token(one.call, session)
         reply = self.pages.turn(one.call, session, turn, self.stepping.group(session, turn), token)

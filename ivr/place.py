@@ -16,7 +16,8 @@ class Place(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True,
     `joined` is the time by which callers are served. `turn` is the first turn in the carrier's queue, -1 outside of it;
     who has left it keeps the place for a while from `aside_at` on. `told` is the position that the caller was told
     last, -1 before; `choice` the node that a key has chosen; `missed` how many rounds in a row passed without Redis;
-    `since` when the caller came into the carrier's queue last.
+    `since` when the caller came into the carrier's queue last. `wanted` is the group for which the caller had asked, where
+    an agent of it has handed over to `group`.
     """
 
     group: str
@@ -27,6 +28,7 @@ class Place(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True,
     missed: int = 0
     aside_at: int = 0
     since: int = 0
+    wanted: str = ""
 
     @property
     def waits(self) -> bool:
@@ -36,3 +38,7 @@ class Place(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True,
     def kept(self, now: int) -> bool:
         """Tell whether who comes into the queue now comes back to this place."""
         return self.aside_at == 0 or 0 <= now - self.aside_at < KEPT_MS
+
+    def is_for(self, group: str, now: int) -> bool:
+        """Tell whether who asks for this group comes back to this place, of that group or of one to hand over to."""
+        return group in (self.group, self.wanted) and self.kept(now)

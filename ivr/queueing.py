@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ivr.call import Enqueue, Event, Garbled, Keyed, Leave, NoAnswer, QueueLeft, Session, Silence, Turn, Waited
+from ivr.call import Enqueue, Event, Garbled, Hold, Keyed, Leave, NoAnswer, QueueLeft, Session, Silence, Turn, Waited
 from ivr.pages import Call
 from ivr.seals import Position
 from ivr.stepping import Step, Stepping
@@ -44,16 +44,23 @@ async def looked(stepping: Stepping, call: str, session: Session, event: Event) 
     return replace(event, ahead=standing.ahead, minutes=standing.minutes)
 
 
-async def placed(stepping: Stepping, call: str, session: Session, turn: Turn) -> Session:
+async def placed(stepping: Stepping, call: str, before: Session, session: Session, turn: Turn) -> Session:
     """Note where in the call the carrier's queue begins; who leaves it is nobody's to take. May raise StoreAway.
 
-    Whoever has heard what is said before the queue comes into it with the first turn there.
+    Whoever has heard what is said before the queue comes into it with the first turn there. An agent may take a caller
+    right after a key that changed the language: the card tells it at once.
     """
     match turn.next:
         case Enqueue() if session.place is not None:
             return replace(session, place=replace(session.place, turn=session.turn + 1))
         case Leave():
             await stepping.desk.places.aside(call, session)
+        case Hold() if (before.lang, before.slow, before.all_repeats) != (
+            session.lang,
+            session.slow,
+            session.all_repeats,
+        ):
+            await stepping.desk.places.stands(call, session, stepping.library_of(session))
     return session
 
 

@@ -11,6 +11,7 @@ CREDENTIAL: Final = {"kind": "k", "number": "n"}
 
 PLACE: Final = {
     "group": "g", "joined": "j", "turn": "n", "told": "p", "choice": "c", "missed": "m", "aside_at": "a", "since": "s",
+    "wanted": "w",
 }  # fmt: skip
 
 POSITION: Final = {

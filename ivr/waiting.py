@@ -33,17 +33,17 @@ def queued(walk: Walk, turn: Turn) -> Turn:
     node = walk.node()
     if not isinstance(turn.next, Dial) or not isinstance(node, nodes.TransferNode) or walk.session.public:
         return turn
-    group = walk.hotline.agents.get(node.group)
+    group = walk.hotline.agents.get(turn.next.group)
     if group is None or not group.queue or node.waiting is None:
         return turn
     place = walk.session.place
-    if place is not None and place.group == node.group and place.kept(walk.now):
+    if place is not None and place.is_for(node.group, walk.now):
         place = replace(place, turn=-1, told=-1, choice="", missed=0, since=walk.now)
         turn = turn._replace(say=tuple(one for one in turn.say if one.prompt not in node.say))
     else:
         place = Place(node.group, walk.now, since=walk.now)
     walk.change(place=place, said=())
-    return turn._replace(next=Enqueue(node.group))
+    return turn._replace(next=Enqueue(place.group))
 
 
 def waits(walk: Walk, event: Waited) -> Turn:
@@ -91,14 +91,14 @@ def left(walk: Walk, event: QueueLeft) -> Turn:
     if not isinstance(node, nodes.TransferNode) or place is None:
         return walk.hear_again()
     if event.to in walk.hotline.agents and event.outcome == "answered":
-        walk.change(place=Place(event.to, place.joined, since=walk.now))
+        walk.change(place=Place(event.to, place.joined, since=walk.now, wanted=node.group))
         return walk.turn(Enqueue(event.to))
     chosen = place.choice if event.outcome == "left" else ""
     if chosen:
         walk.change(place=replace(place, turn=-1, told=-1, choice="", aside_at=walk.now))
         return walk.go(chosen, fresh=True)
     if event.outcome in ("left", "again") and not walk.session.public:
-        walk.change(place=Place(place.group, place.joined, since=place.since))
+        walk.change(place=Place(place.group, place.joined, since=place.since, wanted=place.wanted))
         return walk.turn(Enqueue(place.group))
     walk.change(place=None)
     if event.outcome in ("left", "again"):

@@ -111,12 +111,13 @@ class Walk:
                     self.leave(node.outcome)
                     name = caller.returns[node.outcome]
                 case nodes.TransferNode():
-                    if not self.on_duty(node.group):
+                    group = self._group_of(node)
+                    if not self.on_duty(group):
                         self.leave("off_duty")
                         name = node.outcomes["off_duty"]
                         continue
                     self.speak(node.say)
-                    return self.turn(Dial(node.group))
+                    return self.turn(Dial(group))
                 case nodes.RecordNode():
                     self.speak(node.say)
                     return self.turn(Record(node.longest))
@@ -212,6 +213,11 @@ class Walk:
     def today(self) -> date:
         """Give the day in China, by which a menu's offers and announcements are chosen; found once in a step."""
         return china_day(self.now)
+
+    def _group_of(self, node: nodes.TransferNode) -> str:
+        """Give the group to put a caller through to: the one to which an agent has handed over, where a place is kept."""
+        place = self.session.place
+        return place.group if place is not None and place.is_for(node.group, self.now) else node.group
 
     def on_duty(self, name: str, at: int | None = None) -> bool:
         """Tell whether a group of this hotline has anybody to ring: now, or at an instant in ms since 1970."""

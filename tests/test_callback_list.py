@@ -56,6 +56,20 @@ async def test_what_is_booked_again_in_the_same_call_is_another_callback(engine:
     assert [one.booked_at for one in await callbacks.open()] == [NOW]
 
 
+async def test_a_number_that_is_booked_once_more_is_called_once_with_the_code_that_was_told_last(
+    engine: AsyncEngine,
+) -> None:
+    callbacks = CallbackList(engine, SEALS)
+    again = replace(BOOKING, call=OF_ANOTHER_CALL.call, code="9182", at=NOW)
+    await callbacks.take_over({"a": BOOKING, "b": OF_ANOTHER_CALL})
+    for _ in range(2):
+        await callbacks.take_over({"a": again})
+    assert [(one.name, one.booking) for one in await callbacks.open()] == [("b", OF_ANOTHER_CALL), ("a", again)]
+    await callbacks.note(3, "reached", NOW)
+    await callbacks.take_over({"a": again})
+    assert [one.name for one in await callbacks.open()] == ["b"]
+
+
 async def test_three_attempts_half_an_hour_apart_then_nothing_is_left_of_the_number(engine: AsyncEngine) -> None:
     callbacks = CallbackList(engine, SEALS)
     await callbacks.take_over({"a": BOOKING})

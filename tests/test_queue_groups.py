@@ -90,6 +90,24 @@ async def test_an_agent_hands_over_to_another_group_where_the_first_time_counts(
     assert [one.call for one in await queue.waiting("queue", "english")] == ["CA-other"]
 
 
+async def test_who_was_handed_over_and_goes_on_waiting_has_the_same_place(caller: Caller, queue: AgentQueue) -> None:
+    joined = (await queue.waiting("queue", "general"))[0].joined_at
+    await speaks_and_hands_over(caller, queue)
+    await caller.comes_out("bridged")
+    await caller.waits()
+    assert (await caller.keys("1")).leaves
+    assert words("callback.confirm") in (await caller.comes_out("leave")).said
+    assert words("agent.transfer") not in (await caller.keys("*")).said
+    assert words("queue.next") in (await caller.waits()).said
+    assert [(one.state, one.joined_at) for one in await queue.waiting("queue", "english")] == [("waiting", joined)]
+    assert await queue.waiting("queue", "general") == []
+    await caller.keys("*")
+    await caller.comes_out("leave")
+    await caller.keys("0")
+    await caller.waits()
+    assert [(one.state, one.joined_at) for one in await queue.waiting("queue", "english")] == [("waiting", joined)]
+
+
 async def test_agents_serve_who_came_in_time_then_callers_are_told_the_hours(
     running: UnderTest, caller: Caller, queue: AgentQueue
 ) -> None:

@@ -296,6 +296,17 @@ async def test_the_card_of_a_service_that_was_not_answered(caller: Caller, queue
     )
 
 
+async def test_the_card_of_who_changes_the_language_in_the_queue_tells_it_at_once(
+    caller: Caller, queue: AgentQueue
+) -> None:
+    await queued(caller)
+    assert (await card_of(queue, caller)).lang == "zh"
+    await caller.keys("8")
+    await caller.keys("9")
+    card = await card_of(queue, caller)
+    assert (card.lang, card.repeats, card.state) == ("en", 1, "waiting")
+
+
 async def test_a_callback_booked_in_the_queue_has_the_time_of_the_place(caller: Caller, redis: Redis) -> None:
     await queued(caller)
     joined = (await kept_of(redis, caller.sid)).session.place

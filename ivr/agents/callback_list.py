@@ -17,6 +17,9 @@ ATTEMPTS: Final = 3
 AGAIN_MS: Final = 30 * 60_000
 """How long after a callback that nobody answered the next attempt is due."""
 
+REPLACED: Final = "replaced"
+"""The outcome of a callback whose number was booked once more."""
+
 
 class Callback(NamedTuple):
     """A callback to be made. Instants are ms since 1970; `booking` is None where the secret that sealed it is gone."""
@@ -38,7 +41,12 @@ class CallbackList:
         self._seals = seals
 
     async def take_over(self, bookings: Mapping[str, Booking]) -> None:
-        """Write down what callers booked; what is there already stays as it is, whoever wrote it."""
+        """Write down what callers booked; what is there already stays as it is, whoever wrote it.
+
+        Of one number the last booking is open alone: after a week, or where Redis has lost that it was booked, a caller
+        may have been told another code, and whoever says the first one would be taken for a stranger.
+        """
+        columns = CALLBACKS.c
         for name, booking in bookings.items():
             sealed = sealed_booking(self._seals, name, booking)
             row = {
@@ -53,6 +61,9 @@ class CallbackList:
             try:
                 async with self._engine.begin() as connection:
                     await connection.execute(insert(CALLBACKS).values(row))
+                    another = (columns.call != booking.call) | (columns.booked_at != booking.at)
+                    before = (columns.name == name) & (columns.outcome == "") & another
+                    await connection.execute(update(CALLBACKS).where(before).values(outcome=REPLACED, sealed=b""))
             except IntegrityError:
                 continue  # handed over before, here or by another machine
 
