@@ -28,7 +28,10 @@ _WHAT: Final = "callback"
 
 
 class Booking(Struct, frozen=True):
-    """A callback as its caller wanted it. `at` is ms since 1970, `code` is what the agent has to say first."""
+    """A callback as its caller wanted it. `at` is ms since 1970, `code` is what the agent has to say first.
+
+    What comes after it is what the agent sees of the call in which it was booked, as on the card of who waits.
+    """
 
     call: str
     hotline: str
@@ -39,6 +42,12 @@ class Booking(Struct, frozen=True):
     verified: bool
     slow: bool
     at: int
+    path: tuple[str, ...] = ()
+    answered: bool = False
+    repeats: int = 0
+    silences: int = 0
+    age_band: str = ""
+    keyed_tail: str = ""
 
 
 class Bookings:

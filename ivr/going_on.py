@@ -27,6 +27,11 @@ def service_of(library: Library, hotline: str, chosen: str) -> str:
     return next((one for one in SERVICES if chosen in (one, *(way.get(one) for way in ways))), chosen)
 
 
+def services_of(library: Library, session: Session) -> tuple[str, ...]:
+    """Give the choices of a call in the main menu, by name, each once."""
+    return tuple(dict.fromkeys(service_of(library, session.hotline, one) for one in session.services))
+
+
 async def dropped(inquiry: Inquiry) -> Answered:
     """Say whether this caller's last call broke off before its answer, and can be gone on with at this hotline."""
     chosen = inquiry.session.facts.get("dropped", "")

@@ -16,8 +16,8 @@ class Place(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True,
     `joined` is the time by which callers are served. `turn` is the first turn in the carrier's queue, -1 outside of it;
     who has left it keeps the place for a while from `aside_at` on. `told` is the position that the caller was told
     last, -1 before; `choice` the node that a key has chosen; `missed` how many rounds in a row passed without Redis;
-    `since` when the caller came into the carrier's queue last. `wanted` is the group for which the caller had asked, where
-    an agent of it has handed over to `group`.
+    `since` when the caller came into the carrier's queue last. `wanted` is the group for which the caller had asked,
+    where an agent of it has handed over to `group`.
     """
 
     group: str

@@ -19,7 +19,10 @@ WAITING: Final = "ivr:{surveys}:waiting"
 
 
 class Survey(Struct, frozen=True):
-    """One answer; `at` is ms since 1970, `asked` what the caller had chosen in the main menu. Nothing is personal."""
+    """One answer; `at` is ms since 1970. Nothing is personal.
+
+    `path` are the services that the caller had chosen, `asked` the last of them, each by its name in the main menu.
+    """
 
     call: str
     hotline: str
@@ -27,6 +30,7 @@ class Survey(Struct, frozen=True):
     asked: str
     score: Score
     at: int
+    path: tuple[str, ...] = ()
 
 
 class Surveys:

@@ -215,7 +215,7 @@ class Walk:
         return china_day(self.now)
 
     def _group_of(self, node: nodes.TransferNode) -> str:
-        """Give the group to put a caller through to: the one to which an agent has handed over, where a place is kept."""
+        """Give the group to put a caller through to: while a place is kept, the one to which an agent handed over."""
         place = self.session.place
         return place.group if place is not None and place.is_for(node.group, self.now) else node.group
 

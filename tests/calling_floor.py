@@ -138,7 +138,7 @@ class Floor:
 
     async def unhappy(self, call: str, *, path: tuple[str, ...], text: str) -> None:
         """Let a caller with whom lin spoke be unhappy."""
-        survey = Survey(call, GENERAL.hotline, "zh", path[-1], "dissatisfied", wall_clock())
+        survey = Survey(call, GENERAL.hotline, "zh", path[-1], "dissatisfied", wall_clock(), path)
         note = Note(call, *GENERAL, "lin", "call", path, "unsolved", wall_clock(), text)
         async with opened(self.database_url) as engine:
             await SurveyList(engine).take_over({call: survey})

@@ -4,7 +4,8 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -16,6 +17,7 @@ from tampering import emptied
 from ivr.agents.accounts import GroupName
 from ivr.audit.trail import AuditAwayError, AuditTrail
 from ivr.web.console import BUSY, NOBODY, NOT_TAKEN, NOT_YOURS
+from ivr.web.looks import By, Looks
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -127,6 +129,22 @@ async def test_a_page_with_scripts_looks_once_though_its_stream_tells_of_the_cas
     for looks in (1, 2):
         assert "2173" in lin.get("/console/case?shown=").text
         assert floor.audited("card") == [caller.call] * looks
+
+
+@pytest.mark.parametrize("first", ["stream", "taking"])
+async def test_the_stream_may_be_quicker_than_the_answer_to_the_taking(floor: Floor, first: By) -> None:
+    entered: list[tuple[str, ...]] = []
+
+    async def enter(call: str, *told: str) -> None:
+        entered.append((call, *told))
+
+    looks = Looks(cast(AuditTrail, SimpleNamespace(enter=enter)), floor.redis, deadline=5)
+    assert await looks.taken("CA-1", "7")
+    for by in ("stream", "taking") if first == "stream" else ("taking", "stream"):
+        await looks.look("CA-1", "7", by)
+        assert entered == [("CA-1", "", "card", "agent 7")]
+    await looks.look("CA-1", "7", "stream")
+    assert len(entered) == 2
 
 
 async def test_after_the_taking_a_reload_is_another_look(floor: Floor, lin: Desk) -> None:

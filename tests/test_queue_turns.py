@@ -320,6 +320,18 @@ async def test_a_callback_booked_in_the_queue_has_the_time_of_the_place(caller: 
     assert booking.at == joined.joined
 
 
+async def test_a_callback_tells_the_agent_what_its_caller_had_done(caller: Caller, redis: Redis) -> None:
+    await caller.rings()
+    for keys in ("2", "*", "-", "1", NUMBER + "#", "846275", "9", "0"):
+        await caller.keys(keys)
+    await caller.waits()
+    await leaves(caller, "1")
+    await caller.keys("1")
+    (booking,) = (await Bookings(redis, SEALS, deadline=5).waiting()).values()
+    assert (booking.path, booking.asked, booking.answered) == (("years", "balance"), "balance", True)
+    assert (booking.verified, booking.keyed_tail, booking.repeats, booking.silences) == (True, NUMBER[-4:], 1, 1)
+
+
 # --- when something fails ---------------------------------------------------------------------------------------------
 
 

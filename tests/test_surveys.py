@@ -10,6 +10,8 @@ from redis.asyncio import Redis
 
 from ivr.__main__ import run
 from ivr.agents.handing_over import HandingOver
+from ivr.agents.note_list import NoteList
+from ivr.database.opening import opened
 from ivr.database.upgrading import upgrade
 from ivr.redis_line import connect
 from ivr.seals import Seals
@@ -18,7 +20,7 @@ from ivr.surveys import WAITING, Survey, Surveys
 
 NOON = round(datetime.fromisoformat("2026-11-20T12:00+08:00").timestamp() * 1000)
 HAPPY = Survey("CA" + "1" * 32, "demo", "zh", "balance", "very_satisfied", NOON)
-UNHAPPY = Survey("CA" + "2" * 32, "demo", "yue", "years", "dissatisfied", NOON)
+UNHAPPY = Survey("CA" + "2" * 32, "demo", "yue", "years", "dissatisfied", NOON, ("balance", "years"))
 
 
 async def test_of_one_call_the_first_answer_counts(redis: Redis) -> None:
@@ -50,6 +52,10 @@ def test_answers_reach_the_database_and_are_shown(
                 await Surveys(redis).note(survey)
         for _ in range(2):
             await HandingOver(connect(valkey_url), database, Seals([bytes(32)])).stop()
+
+        async with opened(database) as engine:
+            (one,) = await NoteList(engine, Seals([bytes(32)])).unhappy(["demo"])
+        assert (one.call, one.path, one.notes) == (UNHAPPY.call, UNHAPPY.path, ())
 
     asyncio.run(asked())
     monkeypatch.setenv("IVR_DATABASE_URL", database)

@@ -3,6 +3,7 @@
 import contextlib
 from typing import Final
 
+from ivr.agents.cards import card_of
 from ivr.attempts import left_in_a_day
 from ivr.bookings import Booking, new_code
 from ivr.call import Answered, Changes
@@ -53,16 +54,23 @@ async def book_callback(inquiry: Inquiry) -> Answered:
     if session.public or not session.callback:
         return Answered("error")
     now, place = desk.now(), session.place
+    card = card_of(inquiry.call, session, inquiry.library, now)
     booking = Booking(
         call=inquiry.call,
         hotline=session.hotline,
         number=session.callback,
         code=new_code(),
-        lang=session.lang,
-        asked=session.asked,
-        verified=session.member is not None,
-        slow=session.slow,
+        lang=card.lang,
+        asked=card.asked,
+        verified=card.verified,
+        slow=card.slow,
         at=place.joined if place is not None and place.kept(now) else now,
+        path=card.path,
+        answered=card.answered,
+        repeats=card.repeats,
+        silences=card.silences,
+        age_band=card.age_band,
+        keyed_tail=card.keyed_tail,
     )
     try:
         # The same call and number again take no second place.

@@ -6,6 +6,7 @@ from ivr.attempts import left_in_a_day
 from ivr.call import Answered
 from ivr.calling_numbers import is_telephone
 from ivr.counters import Refused
+from ivr.going_on import service_of
 from ivr.inquiry import Inquiry
 from ivr.messages import Message
 from ivr.redis_line import StoreAway
@@ -50,7 +51,7 @@ async def note_message(inquiry: Inquiry) -> Answered:
         hotline=session.hotline,
         number=calling if is_telephone(calling) else "",
         lang=session.lang,
-        asked=session.asked,
+        asked=service_of(inquiry.library, session.hotline, session.asked),
         verified=session.member is not None,
         at=inquiry.desk.now(),
     )

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ivr.database.tables import NOTES, SURVEYS
+from ivr.database.tables import LONGEST_PATH, NOTES, SURVEYS
 from ivr.seals import Seals
 
 MOST_OPEN: Final = 100
@@ -29,13 +29,14 @@ class Note(NamedTuple):
 
 
 class Unhappy(NamedTuple):
-    """A caller who was not satisfied, and what the agents noted who spoke with that caller."""
+    """A caller who was not satisfied, the services chosen, and what the agents noted who spoke with that caller."""
 
     call: str
     hotline: str
     lang: str
     asked: str
     at: int
+    path: tuple[str, ...]
     notes: tuple[Note, ...]
 
 
@@ -48,7 +49,7 @@ class NoteList:
 
     async def write(self, note: Note) -> None:
         """Keep a note; its text is sealed, since agents write down what is personal."""
-        row = note._asdict() | {"path": " ".join(note.path)[:200]}
+        row = note._asdict() | {"path": " ".join(note.path)[:LONGEST_PATH]}
         sealed = self._seals.seal(row.pop("text").encode(), call=note.call, what=_WHAT)
         async with self._engine.begin() as connection:
             await connection.execute(insert(NOTES).values(**row, sealed=sealed))
@@ -83,7 +84,13 @@ class NoteList:
         notes = await self.of([row.call for row in rows]) if rows else []
         return [
             Unhappy(
-                row.call, row.hotline, row.lang, row.asked, row.at, tuple(one for one in notes if one.call == row.call)
+                call=row.call,
+                hotline=row.hotline,
+                lang=row.lang,
+                asked=row.asked,
+                at=row.at,
+                path=tuple(row.path.split()),
+                notes=tuple(one for one in notes if one.call == row.call),
             )
             for row in rows
         ]

@@ -1,20 +1,12 @@
-"""Calls in the queues: what an agent will see of a caller, and what the queue is told of each step of a call."""
+"""Calls in the queues: what the queue is told of each step of a call."""
 
 from collections.abc import Callable
-from typing import Final
-
-from msgspec.structs import replace
 
 from ivr.agents.calling_off import CallingOff
+from ivr.agents.cards import card_of
 from ivr.agents.queue import AgentQueue, Standing, Waiter
 from ivr.call import Session
-from ivr.calling_numbers import is_telephone
-from ivr.engine import verification_is_over
-from ivr.going_on import service_of
 from ivr.library import Library
-from ivr.walk import Walk
-
-SENIOR: Final = "60+"
 
 
 class Places:
@@ -74,26 +66,4 @@ class Places:
 
     def waiter(self, call: str, session: Session, library: Library) -> Waiter:
         """Make a caller's card."""
-        now = self._now()
-        if session.member is not None and verification_is_over(session, now):
-            session = replace(session, member=None, credential=None)
-        calling, _ = session.parties
-        path = tuple(dict.fromkeys(service_of(library, session.hotline, one) for one in session.services))
-        return Waiter(
-            call=call,
-            hotline=session.hotline,
-            group=session.place.group if session.place else "",
-            joined_at=session.place.joined if session.place else now,
-            lang=session.lang,
-            slow=session.slow,
-            verified=session.member is not None,
-            age_band=SENIOR if Walk(library, session, now).senior() else "",
-            path=path,
-            asked=service_of(library, session.hotline, session.asked),
-            answered=session.answered,
-            repeats=session.all_repeats,
-            silences=session.all_silences,
-            caller_tail=calling[-4:] if is_telephone(calling) else "",
-            keyed_tail=session.credential.number[-4:] if session.credential else "",
-            version=session.version,
-        )
+        return card_of(call, session, library, self._now())

@@ -4,6 +4,7 @@ import contextlib
 from typing import Final
 
 from ivr.call import Answered
+from ivr.going_on import service_of, services_of
 from ivr.inquiry import Inquiry
 from ivr.redis_line import StoreAway
 from ivr.surveys import SCORES, Survey
@@ -18,7 +19,15 @@ async def note_survey(inquiry: Inquiry) -> Answered:
     score = next((one for one in SCORES if one == session.facts.get(SCORE)), None)
     if score is None or session.public:
         return Answered("noted")
-    survey = Survey(inquiry.call, session.hotline, session.lang, session.asked, score, desk.now())
+    survey = Survey(
+        call=inquiry.call,
+        hotline=session.hotline,
+        lang=session.lang,
+        asked=service_of(inquiry.library, session.hotline, session.asked),
+        score=score,
+        at=desk.now(),
+        path=services_of(inquiry.library, session),
+    )
     with contextlib.suppress(StoreAway):
         await desk.surveys.note(survey)
     return Answered("noted")

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from msgspec.structs import asdict
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ivr.database.tables import SURVEYS
+from ivr.database.tables import LONGEST_PATH, SURVEYS
 from ivr.surveys import Survey
 
 
@@ -20,7 +21,7 @@ class SurveyList:
     async def take_over(self, surveys: Mapping[str, Survey]) -> None:
         """Write answers down; one that is there already stays as it is."""
         for survey in surveys.values():
-            row = {name: getattr(survey, name) for name in survey.__struct_fields__}
+            row = asdict(survey) | {"path": " ".join(survey.path)[:LONGEST_PATH]}
             try:
                 async with self._engine.begin() as connection:
                     await connection.execute(insert(SURVEYS).values(row))
@@ -40,4 +41,7 @@ class SurveyList:
         query = select(SURVEYS).where(columns.at >= first, columns.at < last, columns.score == "dissatisfied")
         async with self._engine.connect() as connection:
             rows = await connection.execute(query.order_by(columns.at))
-            return [Survey(row.call, row.hotline, row.lang, row.asked, row.score, row.at) for row in rows]
+            return [
+                Survey(row.call, row.hotline, row.lang, row.asked, row.score, row.at, tuple(row.path.split()))
+                for row in rows
+            ]

@@ -2,11 +2,14 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration: a database that is there is used as it is."""
 
 VERSION_TABLE = "hotline_version"
 """Where the migration of a database is noted: under a name of our own, since others may keep tables beside ours."""
+
+LONGEST_PATH = 200
+"""Characters of the services that a caller chose, with blanks between."""
 
 METADATA = MetaData()
 
@@ -64,8 +67,11 @@ SURVEYS = Table(
     Column("at", BigInteger, nullable=False, index=True),
     Column("handled_at", BigInteger, nullable=True),
     Column("handled_by", String(32), nullable=True),
+    Column("path", String(LONGEST_PATH), nullable=False, server_default=""),
 )
-"""What callers thought of the human they spoke with, once for each call, and who has looked into it."""
+"""What callers thought of the human they spoke with, once for each call, and who has looked into it.
+
+`path` are the services chosen, as in the notes."""
 
 AGENTS = Table(
     "agents",
@@ -91,7 +97,7 @@ NOTES = Table(
     Column("group", String(40), nullable=False),
     Column("agent", String(32), nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("path", String(200), nullable=False),
+    Column("path", String(LONGEST_PATH), nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),

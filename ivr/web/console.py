@@ -230,7 +230,7 @@ class Console:
             return await self._answer(visit, "通话还没有结束，挂机后再写记录。")
         waiter = case.waiter
         note = Note(
-            call=waiter.call,
+            call=waiter.call.partition("/")[0],  # the place of a callback goes on after it
             hotline=waiter.hotline,
             group=waiter.group,
             agent=visit.account.name,

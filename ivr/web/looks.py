@@ -42,13 +42,15 @@ class Looks:
         entered = None
         with contextlib.suppress(StoreAway):  # then there is an entry more, and never one too few
             entered = await self._line.ask(self._redis.getdel(_key(agent)))
-        known = [_name(call, "any"), *([_name(call, "stream")] if by == "stream" else [])]
-        if entered not in known:
+        if entered not in (_name(call, "any"), _name(call, by)):
             await self._enter(call, agent)
+        # A page with scripts is told of the case by its stream and by the answer to the taking, in either order.
         if by == "taking":
             await self._comes(call, agent, "stream", SAME_LOOK_MS)
+        elif by == "stream" and entered == _name(call, "any"):
+            await self._comes(call, agent, "taking", SAME_LOOK_MS)
 
-    async def _comes(self, call: str, agent: str, by: Literal["any", "stream"], within_ms: int) -> None:
+    async def _comes(self, call: str, agent: str, by: Literal["any", "stream", "taking"], within_ms: int) -> None:
         with contextlib.suppress(StoreAway):
             await self._line.ask(self._redis.set(_key(agent), _name(call, by), px=within_ms))
 

@@ -204,7 +204,13 @@ def _waiter(booking: Booking, group: GroupName) -> Waiter:
         lang=booking.lang,
         slow=booking.slow,
         verified=booking.verified,
+        age_band=booking.age_band,
+        path=booking.path,
         asked=booking.asked,
+        answered=booking.answered,
+        repeats=booking.repeats,
+        silences=booking.silences,
+        keyed_tail=booking.keyed_tail,
         caller_tail=booking.number[-4:],
         kind="callback",
     )
