@@ -45,7 +45,7 @@ class Looks:
         if entered not in (_name(call, "any"), _name(call, by)):
             await self._enter(call, agent)
         # A page with scripts is told of the case by its stream and by the answer to the taking, in either order.
-        if by == "taking":
+        if by == "taking" and entered != _name(call, "taking"):
             await self._comes(call, agent, "stream", SAME_LOOK_MS)
         elif by == "stream" and entered == _name(call, "any"):
             await self._comes(call, agent, "taking", SAME_LOOK_MS)
