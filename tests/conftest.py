@@ -13,6 +13,7 @@ import chromium
 import pytest
 import pytest_asyncio
 from hotline_under_test import UnderTest, serving
+from hypothesis import HealthCheck, settings
 from ivr_command import Serving
 from redis.asyncio import Redis
 from redis_nodes import Servers, in_a_cluster, with_sentinels
@@ -83,6 +84,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first; what pytest-xdist thinks of their order, `.ci/run` tells it to forget."""
     rank = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")  # an example that a busy machine took long over is no fault
 
 
 READ_ONCE = pytest.MonkeyPatch()
