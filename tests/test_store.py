@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from redis.asyncio import Redis
+from tampering import PATIENT
 
 from ivr.call import Credential, Member, Said, Session
 from ivr.redis_line import connect
@@ -18,6 +19,8 @@ SEALS = Seals([b"s" * 32])
 CALL = "CA" + "a" * 32
 KEY = f"ivr:{{{CALL}}}"
 NUMBER = "110105198503122173"
+LAST_REPLY_S = 30
+HASTY_S = 0.02
 SESSION = Session(hotline="beijing", version="f" * 64, started=1_790_000_000_000, stack=(("main", "menu"),))
 FULL = replace(
     SESSION,
@@ -31,7 +34,13 @@ FULL = replace(
 
 @pytest.fixture
 def store(redis: Redis) -> CallStore:
-    return CallStore(redis, SEALS, claim_s=0.15, last_reply_s=0.15)
+    return CallStore(redis, SEALS, last_reply_s=LAST_REPLY_S, deadline=PATIENT)
+
+
+@pytest.fixture
+def hasty(redis: Redis) -> CallStore:
+    """Give a store whose claims are dead at once; no other test may depend on how soon it looks at one."""
+    return CallStore(redis, SEALS, claim_s=HASTY_S, deadline=PATIENT)
 
 
 def at(turn: int, failed: int = 0) -> Session:
@@ -82,7 +91,7 @@ async def test_a_turn_without_a_next_token_awaits_none(store: CallStore) -> None
 
 async def test_twenty_commits_at_once_on_two_workers_make_one_transition(store: CallStore, valkey_url: str) -> None:
     async with connect(valkey_url) as other:
-        workers = [store, CallStore(other, SEALS)]
+        workers = [store, CallStore(other, SEALS, deadline=PATIENT)]
         for expected, turn in ((None, 0), (0, 1), (1, 2)):
             done = await asyncio.gather(
                 *(
@@ -150,10 +159,10 @@ async def test_while_somebody_works_nobody_else_commits(store: CallStore) -> Non
     assert again == Lost(1, b"<1/>")
 
 
-async def test_a_dead_claim_is_cleared_by_a_commit_and_never_taken_over(store: CallStore) -> None:
+async def test_a_dead_claim_is_cleared_by_a_commit_and_never_taken_over(store: CallStore, hasty: CallStore) -> None:
     await begin(store)
-    await claim(store, "c", reserve=1)
-    await asyncio.sleep(0.16)
+    await claim(hasty, "c", reserve=1)
+    await asyncio.sleep(2 * HASTY_S)
     dead = Claim("c", "w1", live=False)
     assert await store.peek(CALL) == Peek(0, dead, ended=False)
     assert await claim(store, "d", reserve=1) == Busy(dead)
@@ -161,10 +170,10 @@ async def test_a_dead_claim_is_cleared_by_a_commit_and_never_taken_over(store: C
     assert await store.commit(CALL, expected=0, claim="c", session=at(1), reply=b"<x/>", ttl_s=60) == Lost(1, b"<1/>")
 
 
-async def test_work_that_is_late_still_counts_while_nobody_moved_on(store: CallStore) -> None:
+async def test_work_that_is_late_still_counts_while_nobody_moved_on(store: CallStore, hasty: CallStore) -> None:
     await begin(store)
-    await claim(store, "c")
-    await asyncio.sleep(0.16)
+    await claim(hasty, "c")
+    await asyncio.sleep(2 * HASTY_S)
     assert await store.commit(CALL, expected=0, claim="c", session=at(1), reply=b"<1/>", ttl_s=60) == Committed(0)
 
 
@@ -247,7 +256,9 @@ async def test_a_resumed_call_without_attempts_is_spent(store: CallStore) -> Non
     assert await store.load(CALL) is None
 
 
-async def test_a_committed_end_keeps_its_reply_for_a_while_and_its_tombstone_longer(store: CallStore) -> None:
+async def test_a_committed_end_keeps_its_reply_for_a_while_and_its_tombstone_longer(
+    store: CallStore, redis: Redis
+) -> None:
     await begin(store)
     done = await store.commit(CALL, expected=0, session=replace(FULL, turn=1), reply=b"<bye/>", ttl_s=60, ends=True)
     assert done == Committed(0)
@@ -257,7 +268,8 @@ async def test_a_committed_end_keeps_its_reply_for_a_while_and_its_tombstone_lon
     lost = Lost(1, b"<bye/>", ended=True)
     assert await store.commit(CALL, expected=1, session=at(2), reply=b"<2/>", ttl_s=60) == lost
     assert await claim(store, "c", 1) == lost
-    await asyncio.sleep(0.16)
+    assert 0 < await redis.pttl(KEY) <= LAST_REPLY_S * 1000 < await redis.pttl(f"{KEY}:end")
+    await redis.delete(KEY)  # as its time to live does
     assert await store.load(CALL) == Ended(None, None)
     assert await store.commit(CALL, expected=None, session=at(2), reply=b"", ttl_s=60) == Lost(None, None, ended=True)
     assert await claim(store, "c", None) == Lost(None, None, ended=True)
@@ -297,10 +309,10 @@ async def test_whatever_is_written_has_an_end(store: CallStore, empty_redis: Red
     await _all_keys_end(empty_redis, limits | {KEY: 4 * 3_600_000})
     await store.commit(CALL, expected=None, session=at(2), reply=b"", ttl_s=60)
     await store.commit(CALL, expected=2, session=at(3), reply=b"", ttl_s=60, ends=True)
-    await _all_keys_end(empty_redis, limits | {KEY: 150})
+    await _all_keys_end(empty_redis, limits | {KEY: LAST_REPLY_S * 1000})
     await store.end(CALL)
     await store.end("CA2")
-    await _all_keys_end(empty_redis, limits | {KEY: 150, "ivr:{CA2}:end": 4 * 3_600_000})
+    await _all_keys_end(empty_redis, limits | {KEY: LAST_REPLY_S * 1000, "ivr:{CA2}:end": 4 * 3_600_000})
 
 
 async def _all_keys_end(redis: Redis, limits: dict[str, int]) -> None:

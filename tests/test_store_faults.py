@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 from redis.asyncio import Redis
+from tampering import PATIENT
 
 from ivr.call import Session
 from ivr.counters import Counters, Window
@@ -23,16 +24,18 @@ SEALS = Seals([b"s" * 32])
 CALL = "CA" + "a" * 32
 KEY = f"ivr:{{{CALL}}}"
 SESSION = Session(hotline="beijing", version="v", started=1)
+DEADLINE = 1.0
+"""Seconds that a step may take here: four times as long as in service, so that a busy machine is not told as away."""
 
 
 @pytest.fixture
 def store(redis: Redis) -> CallStore:
-    return CallStore(redis, SEALS)
+    return CallStore(redis, SEALS, deadline=PATIENT)
 
 
 @pytest_asyncio.fixture
 async def own_redis(own_valkey: EmbeddedValkey) -> AsyncIterator[Redis]:
-    async with connect(own_valkey.url) as client:
+    async with connect(own_valkey.url, patience=DEADLINE) as client:
         yield client
 
 
@@ -45,7 +48,7 @@ def told_in_time() -> Iterator[None]:
     began = time.monotonic()
     with pytest.raises(StoreAway):
         yield
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < 2 * DEADLINE, "nothing is waited for twice"
 
 
 async def test_a_value_of_another_call_counts_as_lost(store: CallStore, redis: Redis) -> None:
@@ -113,13 +116,13 @@ async def test_a_worker_that_saw_damage_late_forgets_nothing_newer(
     store: CallStore, redis: Redis, turn: str, session: bytes
 ) -> None:
     await store.commit(CALL, expected=None, session=SESSION, reply=b"", ttl_s=60)
-    line = RedisLine(redis)
+    line = RedisLine(redis, deadline=PATIENT)
     assert await line.ask(line.script("forget")(keys=[KEY], args=[turn, session, 1000])) == 0
     assert isinstance(await store.load(CALL), Kept)
 
 
 async def test_a_full_redis_still_gives_calls_but_takes_nothing(own_redis: Redis) -> None:
-    store, counters = CallStore(own_redis, SEALS), Counters(own_redis, SEALS)
+    store, counters = CallStore(own_redis, SEALS, deadline=DEADLINE), Counters(own_redis, SEALS, deadline=DEADLINE)
     await counters.confirm_epoch()
     await store.commit(CALL, expected=None, session=SESSION, reply=b"<0/>", ttl_s=60)
     before = await own_redis.hgetall(KEY)
@@ -140,7 +143,7 @@ async def test_a_full_redis_still_gives_calls_but_takes_nothing(own_redis: Redis
 
 async def test_a_read_only_redis_still_gives_calls_but_takes_nothing(own_redis: Redis) -> None:
     """A write that was refused must never look as if it had happened."""
-    store, counters = CallStore(own_redis, SEALS), Counters(own_redis, SEALS)
+    store, counters = CallStore(own_redis, SEALS, deadline=DEADLINE), Counters(own_redis, SEALS, deadline=DEADLINE)
     await counters.confirm_epoch()
     await store.commit(CALL, expected=None, session=SESSION, reply=b"<0/>", ttl_s=60)
     await own_redis.replicaof("127.0.0.1", "1")
@@ -160,7 +163,7 @@ async def test_a_read_only_redis_still_gives_calls_but_takes_nothing(own_redis: 
 async def test_a_stalled_redis_is_told_in_time_and_used_again_at_once(
     own_valkey: EmbeddedValkey, own_redis: Redis
 ) -> None:
-    store = CallStore(own_redis, SEALS)
+    store = CallStore(own_redis, SEALS, deadline=DEADLINE)
     await store.commit(CALL, expected=None, session=SESSION, reply=b"", ttl_s=60)
     assert own_valkey.pid
     os.kill(own_valkey.pid, signal.SIGSTOP)
@@ -175,7 +178,7 @@ async def test_a_stalled_redis_is_told_in_time_and_used_again_at_once(
         assert {type(one) for one in stalled} == {StoreAway}
     finally:
         os.kill(own_valkey.pid, signal.SIGCONT)
-    assert await _back_in_time(store) < 2
+    await _is_back(store)
 
 
 async def test_a_killed_redis_is_told_in_time_and_used_again_with_its_calls(
@@ -183,7 +186,7 @@ async def test_a_killed_redis_is_told_in_time_and_used_again_with_its_calls(
 ) -> None:
     # A busy disk may put a write off for a second or two; what is asked here is what becomes of those that were made.
     await own_redis.config_set("appendfsync", "always")
-    store = CallStore(own_redis, SEALS)
+    store = CallStore(own_redis, SEALS, deadline=DEADLINE)
     await store.commit(CALL, expected=None, session=SESSION, reply=b"<0/>", ttl_s=60)
     done = await store.claim(CALL, expected=0, claim_id="c", worker="w", session=SESSION, ttl_s=60)
     assert done == Claimed(0)
@@ -194,17 +197,16 @@ async def test_a_killed_redis_is_told_in_time_and_used_again_with_its_calls(
             await store.load(CALL)
     await asyncio.to_thread(os.waitid, os.P_PID, own_valkey.pid, os.WEXITED | os.WNOWAIT)
     await own_valkey.restart()
-    assert await _back_in_time(store) < 2
+    await _is_back(store)
     assert await store.commit(CALL, expected=0, claim="c", session=at(1), reply=b"", ttl_s=60) == Committed(0)
 
 
-async def _back_in_time(store: CallStore) -> float:
-    began = time.monotonic()
-    async with asyncio.timeout(5):
+async def _is_back(store: CallStore) -> None:
+    async with asyncio.timeout(10):
         while True:
             try:
                 assert isinstance(await store.load(CALL), Kept)
-                return time.monotonic() - began
+                return
             except StoreAway:
                 await asyncio.sleep(0.05)
 
