@@ -63,6 +63,7 @@ class ScriptedAccounts:
 
     A check of an SMS code is the question ``verify-code``; ``sms-codes``, ``pin`` and ``messages`` are those of these
     paths. In an answer ``today+30`` is the day that many days after `today`. While `out`, it says so on every path.
+    Each answer takes `delay` seconds, and comes no sooner than it is `held` no longer.
     An answer may also be a whole `Response`, with everything that is wrong with it.
     `on_script` is called where new answers are scripted: what went wrong before has nothing to do with them.
     """
@@ -70,6 +71,7 @@ class ScriptedAccounts:
     answers: dict[str, deque[Any]] = field(default_factory=lambda: defaultdict(deque))
     asked: list[tuple[str, str, dict[str, Any] | None]] = field(default_factory=list)
     delay: float = 0.0
+    held: bool = False
     today: Callable[[], date] = lambda: china_day(time.time_ns() // 1_000_000)
     retried: set[str] = field(default_factory=set)
     out: bool = False
@@ -80,7 +82,7 @@ class ScriptedAccounts:
         self.answers.clear()
         self.asked.clear()
         self.delay = 0.0
-        self.out = False
+        self.held = self.out = False
         self.on_script()
         for question, answers in service.items():
             self.answers[question] = deque(answers)
@@ -102,7 +104,7 @@ class ScriptedAccounts:
             body = await request.json()
             question = verification(body["secret"]["kind"])
             self.asked.append((question, body["call_id"], body))
-            await asyncio.sleep(self.delay)
+            await self._takes_its_time()
             told = self._next(question)
             return told if isinstance(told, Response) else _answer(*VERIFICATIONS[told])
 
@@ -110,25 +112,25 @@ class ScriptedAccounts:
         async def send_code(request: Request) -> Response:
             body = await request.json()
             self.asked.append(("sms-codes", body["call_id"], body))
-            await asyncio.sleep(self.delay)
+            await self._takes_its_time()
             return _answer(*SMS_CODES[self._next("sms-codes")])
 
         @app.put("/v1/members/{ref}/pin")
         async def change(request: Request, ref: str) -> Response:
             self.asked.append(("pin", request.headers.get("call-id", ""), await request.json()))
-            await asyncio.sleep(self.delay)
+            await self._takes_its_time()
             return _answer(*PASSWORD_CHANGES[self._next("pin")])
 
         @app.post("/v1/members/{ref}/messages")
         async def send_message(request: Request, ref: str) -> Response:
             self.asked.append(("messages", request.headers.get("call-id", ""), await request.json()))
-            await asyncio.sleep(self.delay)
+            await self._takes_its_time()
             return _answer(*MESSAGES[self._next("messages")])
 
         @app.get("/v1/members/{ref}/{what}")
         async def read(request: Request, ref: str, what: str) -> Response:
             self.asked.append((what, request.headers.get("call-id", ""), None))
-            await asyncio.sleep(self.delay)
+            await self._takes_its_time()
             if what in self.retried:  # an outage lasts for the one retry that reads are allowed
                 self.retried.remove(what)
                 return JSONResponse({"status": 503, "code": "unavailable"}, 503)
@@ -141,6 +143,11 @@ class ScriptedAccounts:
             return answer if isinstance(answer, Response) else JSONResponse(answer, headers={"Member-Ref": ref})
 
         return app
+
+    async def _takes_its_time(self) -> None:
+        await asyncio.sleep(self.delay)
+        while self.held:  # noqa: ASYNC110 - it is let go from another thread
+            await asyncio.sleep(0.005)
 
     def _next(self, question: str) -> Any:
         if not self.answers[question]:

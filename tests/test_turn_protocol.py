@@ -10,6 +10,7 @@ from tampering import (
     BALANCE,
     NUMBER,
     PASSWORD,
+    PATIENT,
     SEALS,
     SHORT,
     SUM,
@@ -68,14 +69,22 @@ async def _all_at_once(caller: Caller, keys: str, times: int) -> list[bytes]:
     return [one.body for one in answers]
 
 
+async def _asked(hotline: UnderTest) -> None:
+    """Wait until the account service has the question, which it may hold."""
+    async with asyncio.timeout(PATIENT):
+        while not hotline.accounts.asked:  # noqa: ASYNC110 - it is asked in another thread
+            await asyncio.sleep(0.005)
+
+
 async def test_an_answer_that_was_lost_is_given_to_the_retry(hotline: UnderTest, caller: Caller) -> None:
     await caller.to_the_password()
-    hotline.accounts.delay = 0.2
+    hotline.accounts.held = True
     assert caller.here is not None
     url = caller.here.next
     first = asyncio.create_task(caller.post(url, Digits=PASSWORD))
-    await asyncio.sleep(0.1)
+    await _asked(hotline)
     first.cancel()
+    hotline.accounts.held = False
     answers = [await caller.post(url, Digits=PASSWORD) for _ in range(3)]
     assert {SUM in answer.said for answer in answers} == {True}
     assert len({answer.body for answer in answers}) == 1
@@ -200,7 +209,7 @@ async def test_a_completed_call_is_over(caller: Caller, redis: Redis, times: int
     for _ in range(times):
         done = await caller.carrier.post("/twilio/status", caller.form(CallStatus="completed", SequenceNumber="3"))
         assert (done.status, done.body) == (204, b"")
-    assert await CallStore(redis, SEALS).load(caller.sid) == Ended(None, None)
+    assert await CallStore(redis, SEALS, deadline=PATIENT).load(caller.sid) == Ended(None, None)
     for url in (here.next, "/twilio/voice", "/twilio/fallback"):
         after = await caller.post(url, Digits="9")
         assert (after.hangs_up, after.said) == (True, "")
@@ -253,8 +262,9 @@ async def test_a_service_that_is_fast_enough_answers_in_the_same_webhook(hotline
 
 async def test_a_slow_service_is_filled_and_polled_by_everybody_alike(hotline: UnderTest, caller: Caller) -> None:
     here = await caller.to_the_password()
-    hotline.accounts.delay = 0.55  # verification and balance: more than the reply may take, less than the work may
+    hotline.accounts.held = True
     filler = await caller.keys(PASSWORD)
+    hotline.accounts.held = False
     assert filler.polls
     assert filler.said == words("wait")
     assert filler.seconds >= SHORT.reply * 0.95
@@ -272,10 +282,11 @@ async def test_all_who_wait_get_the_same_filler_and_then_the_same_reply(hotline:
     async with calling(hotline, workers=workers) as caller:
         here = await caller.to_the_password()
         hotline.accounts.script({"verify": ["wrong"]})
-        hotline.accounts.delay = 1.1
+        hotline.accounts.held = True
         fillers = await asyncio.gather(*(_keyed(caller, here) for _ in range(6)))
         assert len({one.body for one in fillers}) == 1
         assert fillers[0].polls
+        hotline.accounts.held = False
         replies = await asyncio.gather(
             *(caller.post(fillers[0].next) for _ in range(3)), *(_keyed(caller, here) for _ in range(3))
         )
@@ -293,7 +304,7 @@ async def test_work_without_end_is_an_outage_that_costs_no_attempt(
     began = asyncio.get_running_loop().time()
     await caller.keys(PASSWORD)
     told = await caller.follows()
-    assert SHORT.work * 0.95 <= asyncio.get_running_loop().time() - began < SHORT.work + 1
+    assert SHORT.work * 0.95 <= asyncio.get_running_loop().time() - began
     assert words("trouble.account") in told.said
     await asyncio.sleep(0.5)  # the late answer arrives, and is thrown away
     kept = await kept_of(redis, caller.sid)
@@ -304,10 +315,11 @@ async def test_work_without_end_is_an_outage_that_costs_no_attempt(
 
 async def test_the_carrier_ends_the_call_while_work_goes_on(hotline: UnderTest, caller: Caller) -> None:
     here = await caller.to_the_password()
-    hotline.accounts.delay = 0.2
+    hotline.accounts.held = True
     waiting = asyncio.create_task(caller.post(here.next, Digits=PASSWORD))
-    await asyncio.sleep(0.1)
+    await _asked(hotline)
     await caller.carrier.post("/twilio/status", caller.form(CallStatus="completed"))
+    hotline.accounts.held = False
     told = await waiting
     assert (told.hangs_up, told.said) == (True, "")
 
@@ -316,7 +328,7 @@ async def test_the_claim_of_a_dead_worker_is_told_and_stays_counted(
     hotline: UnderTest, caller: Caller, redis: Redis
 ) -> None:
     here = await caller.to_the_password()
-    await _claim_of_a_dead_worker(redis, caller, claim_s=1.0)
+    await _claim_of_a_dead_worker(redis, caller, claim_s=1.5)
     filler, *others = await asyncio.gather(caller.keys(PASSWORD), *(_keyed(caller, here) for _ in range(3)))
     assert filler.polls
     assert [one.body for one in others] == [filler.body] * 3
@@ -340,7 +352,7 @@ async def _keyed(caller: Caller, here: Document) -> Document:
 
 async def _claim_of_a_dead_worker(redis: Redis, caller: Caller, *, claim_s: float) -> None:
     kept = await kept_of(redis, caller.sid)
-    claimed = await CallStore(redis, SEALS, claim_s=claim_s).claim(
+    claimed = await CallStore(redis, SEALS, claim_s=claim_s, deadline=PATIENT).claim(
         caller.sid,
         expected=kept.turn,
         claim_id="0" * 16,
@@ -559,7 +571,7 @@ async def test_redis_holds_little_and_tells_nothing(hotline: UnderTest, caller: 
 
 async def _claim_on(redis: Redis, caller: Caller) -> None:
     kept = await kept_of(redis, caller.sid)
-    store = CallStore(redis, SEALS)
+    store = CallStore(redis, SEALS, deadline=PATIENT)
     await store.claim(
         caller.sid, expected=kept.turn, claim_id="1" * 16, worker="worker-0-12345678", session=kept.session, ttl_s=60
     )
