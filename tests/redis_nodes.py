@@ -93,6 +93,8 @@ class Node:
     password: str = PASSWORD
     process: subprocess.Popen[bytes] | None = None
     id: str = ""
+    held: list[socket.socket] = field(default_factory=list)
+    """Sockets bound to the ports of the server, so that they are given to nobody else, also while it is dead."""
     _clients: list[Any] = field(default_factory=list)
 
     @property
@@ -126,10 +128,10 @@ class Node:
             self.process.wait()
 
     def close(self) -> None:
-        """Kill the process, and close the client."""
+        """Kill the process, close the client, and give up the ports."""
         self.kill()
-        for client in self._clients:
-            client.close()
+        for end in (*self._clients, *self.held):
+            end.close()
 
 
 @dataclass
@@ -255,12 +257,13 @@ def _closing(servers: Servers) -> Iterator[None]:
 def _node(folder: Path, network: Network, name: str, *, cluster: bool = False) -> Node:
     home = folder / name
     home.mkdir()
-    port = _free_port()
-    node = Node(name, home, network.proxy(TcpProxy(f"{HOST}:{port}")))
+    held, port = _held_port()
+    node = Node(name, home, network.proxy(TcpProxy(f"{HOST}:{port}")), held=[held])
     node.arguments = ("--port", str(port), "--bind", HOST, "--save", "", "--appendonly", "yes")
     node.arguments += ("--requirepass", PASSWORD, "--masterauth", PASSWORD)
     if cluster:
-        bus = _free_port()
+        held, bus = _held_port()
+        node.held.append(held)
         node.bus = network.proxy(BusProxy(f"{HOST}:{bus}"))
         node.arguments += ("--cluster-enabled", "yes", "--cluster-port", str(bus), "--cluster-announce-ip", HOST)
         node.arguments += ("--cluster-announce-port", str(node.proxy.port))
@@ -270,11 +273,12 @@ def _node(folder: Path, network: Network, name: str, *, cluster: bool = False) -
     return node
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        port: int = one.getsockname()[1]
-        return port
+def _held_port() -> tuple[socket.socket, int]:
+    """Take a free port: whoever looks for one is given another, but a server that names it, as ours do, can listen."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind((HOST, 0))
+    return one, one.getsockname()[1]
 
 
 def _third(number: int) -> tuple[int, int]:

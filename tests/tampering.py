@@ -182,6 +182,12 @@ class Caller:
             await self.go(self.here.next)
         return self.here
 
+    async def reply_after(self, document: Document) -> Document:
+        """Follow fillers from a document to its reply; where the caller stands does not change."""
+        while document.polls:
+            document = await self.post(document.next)
+        return document
+
     async def to_the_password(self, number: str = NUMBER) -> Document:
         await self.rings()
         await self.keys("1")

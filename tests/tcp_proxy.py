@@ -24,6 +24,7 @@ class TcpProxy:
         self.port = 0
         self.accepts = asyncio.Event()
         self.target = target
+        self._held = socket.socket()
         self._listener: socket.socket | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._connections: set[asyncio.Task[None]] = set()
@@ -35,12 +36,17 @@ class TcpProxy:
         return f"127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
+        # Bound for good, so that the port is given to nobody else while it is refused.
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held.bind(("127.0.0.1", 0))
+        self.port = self._held.getsockname()[1]
         self._listen()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.becomes("cut")
         self._stop_listening()
+        self._held.close()
         await asyncio.sleep(0)  # so that each connection has begun, and closes what it was given
         for connection in self._connections:
             connection.cancel()
@@ -66,7 +72,6 @@ class TcpProxy:
     def _listen(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._listener.setblocking(False)
-        self.port = self._listener.getsockname()[1]
         asyncio.get_running_loop().add_reader(self._listener, self._take, self._listener)
 
     def _stop_listening(self) -> None:

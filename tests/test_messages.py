@@ -72,7 +72,7 @@ def test_a_recording_goes_on_also_where_nothing_was_said() -> None:
 
 async def test_a_message_waits_sealed_and_once_for_the_database(redis: Redis) -> None:
     await redis.delete(WAITING)
-    messages = Messages(redis, SEALS)
+    messages = Messages(redis, SEALS, deadline=5)
     for _ in range(2):
         await messages.note(MESSAGE)
     assert await messages.waiting() == {SID: MESSAGE}
@@ -80,7 +80,7 @@ async def test_a_message_waits_sealed_and_once_for_the_database(redis: Redis) ->
     assert b"13912345678" not in b"".join(kept.values())
     assert 0 < await redis.pttl(WAITING) <= KEPT_MS
     # What was sealed with a secret that is gone can never be read: it waits for nobody.
-    assert await Messages(redis, Seals([b"n" * 32])).waiting() == {}
+    assert await Messages(redis, Seals([b"n" * 32]), deadline=5).waiting() == {}
     assert await messages.waiting() == {}
 
 
@@ -88,7 +88,7 @@ async def test_messages_are_handed_over_and_listed_oldest_first(
     redis: Redis, valkey_url: str, engine: AsyncEngine
 ) -> None:
     await redis.delete(WAITING)
-    messages = Messages(redis, SEALS)
+    messages = Messages(redis, SEALS, deadline=5)
     for one in (LATER, MESSAGE):
         await messages.note(one)
     keeper = HandingOver(connect(valkey_url), engine.url.render_as_string(hide_password=False), SEALS)

@@ -158,7 +158,7 @@ async def test_a_trip_that_fails_on_one_node_leaves_nothing_under_way_on_the_oth
     redis: Redis, cluster_servers: Servers, masters: list[Node]
 ) -> None:
     """A node that does not answer would otherwise hold connections for ever: nobody has a deadline for it any more."""
-    async with connect(cluster_servers.url, patience=0.25) as impatient:
+    async with connect(cluster_servers.url, patience=1) as impatient:
         assert await RedisLine(redis, deadline=5).ask(impatient.exists(*EPOCHS)) == 0
         before = asyncio.all_tasks()
         masters[2].redis.client_pause(1000)

@@ -45,13 +45,14 @@ def child(env: dict[str, str], sock: socket.socket, *arguments: str) -> Child:
 
 
 async def pid_of(sock: socket.socket) -> int:
-    answer = await probe(sock.getsockname()[1], "/")
-    assert answer is not None
+    async with asyncio.timeout(60):
+        while (answer := await probe(sock.getsockname()[1], "/")) is None:  # who was just started takes its time
+            pass
     return int(answer.body)
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - what is waited for happens in another process
             await asyncio.sleep(0.02)
 
@@ -62,7 +63,7 @@ async def test_a_child_that_dies_is_started_again_and_one_that_is_stopped_is_not
     with listen("127.0.0.1", 0) as sock:
         kept = child(stand_in, sock, "serve", str(sock.fileno()))
         keeping = asyncio.create_task(kept.keep())
-        await asyncio.wait_for(kept.answered(), 10)
+        await asyncio.wait_for(kept.answered(), 60)
         first = await pid_of(sock)
         assert first == kept.pid
         kept.send(signal.SIGKILL)
@@ -70,7 +71,7 @@ async def test_a_child_that_dies_is_started_again_and_one_that_is_stopped_is_not
         assert await pid_of(sock) == kept.pid
         assert "The stand-in was ended by SIGKILL; it is started again in 0.1 s." in caplog.messages
         await kept.stop(5)
-        await asyncio.wait_for(keeping, 5)
+        await asyncio.wait_for(keeping, 30)
         assert kept.pid is None
 
 
@@ -80,9 +81,9 @@ async def test_a_child_that_does_not_leave_in_time_is_ended(
     with listen("127.0.0.1", 0) as sock:
         kept = child(stand_in, sock, "stubborn", str(sock.fileno()))
         keeping = asyncio.create_task(kept.keep())
-        await asyncio.wait_for(kept.answered(), 10)
+        await asyncio.wait_for(kept.answered(), 60)
         await kept.stop(0.2)
-        await asyncio.wait_for(keeping, 5)
+        await asyncio.wait_for(keeping, 30)
     assert "The stand-in did not leave within 0.2 s and is ended." in caplog.messages
 
 
@@ -94,7 +95,7 @@ async def test_a_child_that_never_comes_up_ends_the_service(
     stand_in: dict[str, str], status: int, sentence: str, for_all: int
 ) -> None:
     with listen("127.0.0.1", 0) as sock, pytest.raises(StartFailed) as caught:
-        await asyncio.wait_for(child(stand_in, sock, "leave", str(status)).keep(), 20)
+        await asyncio.wait_for(child(stand_in, sock, "leave", str(status)).keep(), 60)
     assert (str(caught.value), caught.value.status) == (sentence, for_all)
 
 
@@ -107,7 +108,7 @@ async def test_a_child_that_stops_answering_is_ended_and_started_again(
     with listen("127.0.0.1", 0) as sock:
         kept = child(stand_in, sock, "serve", str(sock.fileno()))
         keeping = asyncio.create_task(kept.keep())
-        await asyncio.wait_for(kept.answered(), 10)
+        await asyncio.wait_for(kept.answered(), 60)
         stalled = kept.pid
         kept.send(signal.SIGSTOP)
         await until(lambda: kept.pid not in (stalled, None))
@@ -119,11 +120,11 @@ async def test_a_child_that_never_answers_is_ended(
     stand_in: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("ivr.supervisor._COMES_UP_WITHIN_S", 0.2)
-    with listen("127.0.0.1", 0) as sock, listen("127.0.0.1", 0) as nobody:
+    with listen("127.0.0.1", 0) as sock, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # the port is nobody else's, and nobody listens there
         port = nobody.getsockname()[1]
-        nobody.close()
         kept = Child("The stand-in", ("serve", str(sock.fileno())), stand_in, (sock.fileno(),), port)
-        assert await asyncio.wait_for(kept.live(), 20) == -signal.SIGKILL
+        assert await asyncio.wait_for(kept.live(), 60) == -signal.SIGKILL
     assert "The stand-in has not come up within 0.2 s and is ended." in caplog.messages
 
 

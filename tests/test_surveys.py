@@ -24,7 +24,7 @@ UNHAPPY = Survey("CA" + "2" * 32, "demo", "yue", "years", "dissatisfied", NOON, 
 
 
 async def test_of_one_call_the_first_answer_counts(redis: Redis) -> None:
-    surveys = Surveys(redis)
+    surveys = Surveys(redis, deadline=5)
     for score in ("fair", "very_satisfied"):
         await surveys.note(replace(HAPPY, score=score))
     assert [one.score for one in (await surveys.waiting()).values()] == ["fair"]
@@ -32,7 +32,7 @@ async def test_of_one_call_the_first_answer_counts(redis: Redis) -> None:
 
 
 async def test_what_cannot_be_read_is_dropped(redis: Redis) -> None:
-    surveys = Surveys(redis)
+    surveys = Surveys(redis, deadline=5)
     await surveys.note(HAPPY)
     await redis.hset(WAITING, "CA" + "3" * 32, b"\x00")
     assert await surveys.waiting() == {HAPPY.call: HAPPY}
@@ -49,7 +49,7 @@ def test_answers_reach_the_database_and_are_shown(
         async with connect(valkey_url) as redis:
             await redis.flushall()
             for survey in (HAPPY, replace(HAPPY, call="CA" + "4" * 32), UNHAPPY):
-                await Surveys(redis).note(survey)
+                await Surveys(redis, deadline=5).note(survey)
         for _ in range(2):
             await HandingOver(connect(valkey_url), database, Seals([bytes(32)])).stop()
 

@@ -132,10 +132,12 @@ async def test_one_message_however_often_the_webhook_comes(
     async with calling(running) as caller:
         menu = await caller.verified()
         running.accounts.delay = delay
-        answers = await asyncio.gather(*(caller.post(menu.next, Digits="1") for _ in range(6)))
+        firsts = await asyncio.gather(*(caller.post(menu.next, Digits="1") for _ in range(6)))
+        # On a busy machine some may hear the filler first, and all of them the same one.
+        assert len({first.body for first in firsts if first.polls}) <= 1
+        answers = await asyncio.gather(*map(caller.reply_after, firsts))
         assert len({answer.body for answer in answers}) == 1
-        caller.here = answers[0]
-        assert words(heard) in (await caller.follows()).said
+        assert words(heard) in answers[0].said
         assert words(heard) in (await caller.post(menu.next, Digits="1")).said
         assert messages_to(running) == [TEXT]
         assert (await kept_of(redis, caller.sid)).turn == 4

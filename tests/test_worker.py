@@ -22,15 +22,20 @@ from fastapi import FastAPI
 from ivr.worker import serve_app
 
 app = FastAPI()
-reloads = []
+reloads, begun = [], []
 app.state.reload = lambda: reloads.append(1)
 
 @app.get("/state")
 async def state():
     return {"draining": app.state.draining, "reloads": len(reloads)}
 
+@app.get("/begun")
+async def has_begun():
+    return len(begun)
+
 @app.get("/slow")
 async def slow():
+    begun.append(1)
     await asyncio.sleep(1)
     return "done"
 
@@ -53,7 +58,7 @@ def child(request: pytest.FixtureRequest) -> Iterator[Running]:
     process = subprocess.Popen(
         [sys.executable, "-c", CHILD, *arguments], pass_fds=(sock.fileno(), life), stderr=subprocess.PIPE, text=True
     )
-    with httpx2.Client(base_url=web_url(sock, "127.0.0.1"), trust_env=False, timeout=15) as client:
+    with httpx2.Client(base_url=web_url(sock, "127.0.0.1"), trust_env=False, timeout=60) as client:
         client.get("/state")
         yield Running(process, client, parent_end)
     process.kill()
@@ -67,12 +72,12 @@ def child(request: pytest.FixtureRequest) -> Iterator[Running]:
 def test_while_it_drains_it_still_answers_and_a_second_signal_ends_it(child: Running) -> None:
     assert child.client.get("/state").json() == {"draining": False, "reloads": 0}
     child.process.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not (state := child.client.get("/state").json())["draining"] and time.monotonic() < deadline:
         time.sleep(0.02)
     assert state["draining"]
     child.process.send_signal(signal.SIGTERM)
-    assert child.process.wait(10) == 0
+    assert child.process.wait(30) == 0
 
 
 @pytest.mark.parametrize("child", [0.0], indirect=True)
@@ -80,11 +85,13 @@ def test_what_has_begun_is_answered_before_it_leaves(child: Running) -> None:
     answers: list[str] = []
     slow = threading.Thread(target=lambda: answers.append(child.client.get("/slow").json()))
     slow.start()
-    time.sleep(0.3)
+    deadline = time.monotonic() + 30
+    while not child.client.get("/begun").json() and time.monotonic() < deadline:
+        time.sleep(0.02)
     child.process.send_signal(signal.SIGTERM)
-    slow.join(10)
+    slow.join(30)
     assert answers == ["done"]
-    assert child.process.wait(10) == 0
+    assert child.process.wait(30) == 0
 
 
 @pytest.mark.parametrize("child", [0.0], indirect=True)
@@ -93,7 +100,7 @@ def test_it_leaves_when_the_parent_is_gone(child: Running) -> None:
     replacement = os.open(os.devnull, os.O_WRONLY)
     os.dup2(replacement, child.parent_end)
     os.close(replacement)
-    assert child.process.wait(10) == 0
+    assert child.process.wait(30) == 0
     assert child.process.stderr is not None
     assert "The parent process is gone" in child.process.stderr.read()
 
@@ -101,7 +108,7 @@ def test_it_leaves_when_the_parent_is_gone(child: Running) -> None:
 @pytest.mark.parametrize("child", [0.0], indirect=True)
 def test_it_reloads_when_told_and_stays(child: Running) -> None:
     child.process.send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not (state := child.client.get("/state").json())["reloads"] and time.monotonic() < deadline:
         time.sleep(0.02)
     assert state == {"draining": False, "reloads": 1}
@@ -109,7 +116,7 @@ def test_it_reloads_when_told_and_stays(child: Running) -> None:
 
 @pytest.mark.parametrize("child", [0.0], indirect=True)
 def test_it_does_not_tell_what_it_is_made_of_and_keeps_connections(child: Running) -> None:
-    with socket.create_connection((child.client.base_url.host, child.client.base_url.port or 80), timeout=5) as line:
+    with socket.create_connection((child.client.base_url.host, child.client.base_url.port or 80), timeout=30) as line:
         for _ in range(2):
             line.sendall(b"GET /state HTTP/1.1\r\nHost: x\r\n\r\n")
             answer = b""

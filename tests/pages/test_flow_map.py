@@ -39,7 +39,7 @@ async def test_the_map_follows_a_whole_balance_call(browser: Browser, hotline: U
         await stands_at(page, "after", "menu")
         await call.hang_up()
         await expect(page.locator("#where")).to_have_text("现在没有通话。")
-        assert await page.locator(".node.here").count() == 0
+        await expect(page.locator(".node.here")).to_have_count(0)
 
 
 async def test_a_node_tells_what_it_says_by_click_and_by_keyboard_alone(browser: Browser, hotline: UnderTest) -> None:

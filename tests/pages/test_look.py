@@ -3,7 +3,7 @@
 import pytest
 from browsers import DESKTOP, PHONE, accessible, fits, visiting
 from hotline_under_test import UnderTest
-from playwright.async_api import Browser, ViewportSize
+from playwright.async_api import Browser, ViewportSize, expect
 
 
 @pytest.mark.parametrize(("screen", "colours"), [(PHONE, "light"), (DESKTOP, "dark")], ids=["phone", "desktop"])
@@ -23,23 +23,22 @@ async def test_the_first_key_leads_past_the_bar_to_the_text(browser: Browser, ho
         await page.goto("/")
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")
-        assert await page.evaluate("document.activeElement.id") == "main"
+        await expect(page.locator("#main")).to_be_focused()
 
 
 async def test_a_script_that_came_into_a_page_does_not_run(browser: Browser, hotline: UnderTest) -> None:
     context = await browser.new_context(base_url=hotline.urls[0])
     page = await context.new_page()
     await page.goto("/")
-    refused = []
-    page.on("console", lambda said: refused.append(said.text))
-    ran = await page.evaluate(
-        """() => {
-            const script = document.createElement("script");
-            script.textContent = "window.ran = true";
-            document.body.append(script);
-            return window.ran ?? false;
-        }"""
-    )
+    async with page.expect_console_message() as refused:  # it may come a little later than the answer
+        ran = await page.evaluate(
+            """() => {
+                const script = document.createElement("script");
+                script.textContent = "window.ran = true";
+                document.body.append(script);
+                return window.ran ?? false;
+            }"""
+        )
     assert ran is False
-    assert "Content Security Policy" in refused[0]
+    assert "Content Security Policy" in (await refused.value).text
     await context.close()

@@ -165,7 +165,7 @@ async def test_the_account_service_is_made_slow_and_its_texts_are_read(
         assert accounts.slowness == [4, 0]
         before = accounts.looks
         await page.get_by_role("button", name="拨号").click()
-        for _ in range(100):
+        for _ in range(600):
             if accounts.looks > before + 1:  # the first look is for what was texted before this call
                 break
             await asyncio.sleep(0.05)
