@@ -2,13 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from desk import Desk, give_accounts, token_in
 from hotline_under_test import AT_HOME, UnderTest, serving
+from msgspec.structs import replace
 from redis.asyncio import Redis
 from tampering import PATIENT, SEALS
 
@@ -25,6 +28,7 @@ from ivr.web.writing import Pages
 
 PAGES = ["/operations", "/operations/live", "/operations/charts"]
 ACTS = ["/operations/agents-only", "/operations/announcement"]
+NUMBERS = count(100, 100)
 LINE = "因系统故障，余额查询今天暂停。"
 
 
@@ -42,12 +46,15 @@ def hotline(valkey_url: str, folder: Path) -> Iterator[UnderTest]:
         yield served
 
 
-@pytest.fixture
-def signed_in(hotline: UnderTest, redis: Redis) -> Iterator[Callable[[str], Desk]]:
+@pytest_asyncio.fixture
+async def signed_in(hotline: UnderTest, redis: Redis) -> AsyncIterator[Callable[[str], Desk]]:
     """Give a function that signs somebody in; nothing is ordered."""
     desks: list[Desk] = []
+    orders = StandingOrders(redis, SEALS, deadline=PATIENT)
+    orders.now = Orders(next(NUMBERS))  # a worker that looks just now gives Redis the orders of the test before
+    nothing = await orders.change(lambda _: Orders(), by="", at=0)
     for worker in hotline.served:
-        worker.app.state.hotline.stepping.emergency.orders.now = Orders()
+        worker.app.state.hotline.stepping.emergency.orders.now = nothing
 
     def one(name: str = "") -> Desk:
         desks.append(Desk(hotline.urls[0]))
@@ -68,7 +75,8 @@ def audited(folder: Path) -> list[str]:
 
 
 async def ordered(redis: Redis) -> Orders:
-    return await StandingOrders(redis, SEALS, deadline=PATIENT).look()
+    """Give what is ordered, by whichever change."""
+    return replace(await StandingOrders(redis, SEALS, deadline=PATIENT).look(), number=0)
 
 
 # --- who may ---------------------------------------------------------------------------------------------------------

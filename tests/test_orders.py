@@ -84,6 +84,23 @@ async def test_a_redis_that_lost_orders_is_given_them_again(redis: Redis, lost: 
     assert await other.look() == made
 
 
+async def test_a_look_that_a_change_overtakes_takes_nothing_back(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = orders_of(redis)
+    await one.change(only("demo"), by="chen", at=1)
+    await redis.delete(KEY)
+    put = one._put
+
+    async def overtaken(orders: Orders) -> tuple[int, bytes]:
+        answer = await put(orders)
+        monkeypatch.setattr(one, "_put", put)
+        await one.change(announced(zh=LINE), by="chen", at=2)
+        return answer
+
+    monkeypatch.setattr(one, "_put", overtaken)
+    await one.look()
+    assert one.now == Orders(2, frozenset({"demo"}), {"zh": LINE}, "chen", 2)
+
+
 async def test_without_redis_what_held_last_goes_on_to_hold(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     one = orders_of(redis)
     made = await one.change(only("demo"), by="chen", at=1)

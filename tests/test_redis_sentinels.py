@@ -71,7 +71,10 @@ async def test_a_service_that_nobody_watches_is_told(sentinel_servers: Servers) 
 
 
 async def test_what_is_no_sentinel_is_told() -> None:
-    async with answering(b"+hello\r\n") as port, connect(f"redis+sentinel://127.0.0.1:{port}/{SERVICE}", patience=5) as redis:
+    async with (
+        answering(b"+hello\r\n") as port,
+        connect(f"redis+sentinel://127.0.0.1:{port}/{SERVICE}", patience=5) as redis,
+    ):
         with pytest.raises(StoreAway, match="what answers is no Sentinel"):
             await RedisLine(redis, deadline=5).ask(redis.get("k"))
 
