@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from ivr_command import Serving
 from redis.asyncio import Redis
 from redis_nodes import Servers, in_a_cluster, with_sentinels
-from tampering import BALANCE, SHORT, Caller, calling, emptied
+from tampering import BALANCE, SHORT, UNHURRIED, Caller, calling, emptied
 
 import ivr
 from ivr.embedded import EmbeddedValkey
@@ -175,7 +175,15 @@ async def empty_redis(redis: Redis) -> Redis:
 
 @pytest.fixture(scope="module")
 def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    """Serve calls by two workers whose callers soon hear the filler, and for whom numbers are rung."""
+    """Serve calls by two workers for whose callers numbers are rung."""
+    folder = tmp_path_factory.mktemp("data")
+    with serving(valkey_url, folder, workers=2, deadlines=UNHURRIED, outbound_number="") as under_test:
+        yield under_test
+
+
+@pytest.fixture(scope="module")
+def hurried(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
+    """Serve the same by two workers whose callers soon hear the filler; only for tests that are about it."""
     folder = tmp_path_factory.mktemp("data")
     with serving(valkey_url, folder, workers=2, deadlines=SHORT, outbound_number="") as under_test:
         yield under_test
@@ -184,7 +192,7 @@ def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def running_queues(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
     """Serve calls by two workers whose callers wait for agents."""
-    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, deadlines=SHORT) as under_test:
+    with serving(valkey_url, tmp_path_factory.mktemp("data"), workers=2, deadlines=UNHURRIED) as under_test:
         yield under_test
 
 

@@ -13,6 +13,7 @@ from tampering import (
     PATIENT,
     SEALS,
     SUM,
+    UNHURRIED,
     Caller,
     Document,
     calling,
@@ -25,13 +26,11 @@ from tampering import (
 )
 
 from ivr.counters import Counters, Refused, Window
-from ivr.hotline import Deadlines
 
 STEP = 1.0
 """The fixed step on which refusals are sent to the callers whose time is taken here; a busy machine may need much."""
 SLOW = 1.2
 """Seconds that an account service takes which is slower than one step."""
-UNHURRIED = Deadlines(reply=3.0, work=5.0, claim=6.0, look=0.02)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,11 @@ TEXT = "您的医保个人账户余额20180.05元，截至2026-11-20。"
 ENGLISH = "Your medical insurance account balance is 20180.05 yuan as of 2026-11-20."
 
 
+@pytest.fixture(scope="module")
+def running(hurried: UnderTest) -> UnderTest:
+    return hurried
+
+
 # --- what goes into a message ----------------------------------------------------------------------------------------
 
 

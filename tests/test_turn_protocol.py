@@ -33,6 +33,11 @@ from ivr.store import CallStore, Claimed, Ended
 MINUTE_MS = 60_000
 
 
+@pytest.fixture(scope="module")
+def running(hurried: UnderTest) -> UnderTest:
+    return hurried
+
+
 # --- one webhook, many times -----------------------------------------------------------------------------------------
 
 
