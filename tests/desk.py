@@ -54,7 +54,7 @@ class Desk:
     """A browser without a screen: keeps cookies, sends forms with what they carry, follows nothing by itself."""
 
     def __init__(self, url: str, **options: str) -> None:
-        self.client = httpx2.Client(base_url=url, trust_env=False, headers=options)
+        self.client = httpx2.Client(base_url=url, trust_env=False, headers=options, timeout=60)
 
     def close(self) -> None:
         self.client.close()

@@ -131,7 +131,7 @@ class Small:
 
     def told(self) -> list[tuple[str, int]]:
         """Give the version and the problems of the files, as each worker's /readyz tells them."""
-        with httpx2.Client(trust_env=False) as client:
+        with httpx2.Client(trust_env=False, timeout=60) as client:
             flows = [client.get(f"{url}/readyz").json()["flows"] for url in self.under_test.urls]
         return [(one["version"], one["problems"]) for one in flows]
 

@@ -77,7 +77,7 @@ class Reference:
     def ask(self, case: Case[Any], excluded: Sequence[CheckFunction] = ()) -> Response:
         """Send a case, and hold the answer against the contract by all checks that there are but those excluded."""
         answer = case.call_and_validate(
-            base_url=self.url, session=self.session, excluded_checks=list(excluded), timeout=5
+            base_url=self.url, session=self.session, excluded_checks=list(excluded), timeout=60
         )
         assert answer.status_code < 500
         return answer
@@ -120,7 +120,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
         session.trust_env = False
         session.headers["Authorization"] = f"Bearer {TOKEN}"
         asked = verification(OWNER.id_number, OWNER.pin)
-        ref = session.post(f"{served.url}/v1/verifications", json=asked, timeout=5).json()["member_ref"]
+        ref = session.post(f"{served.url}/v1/verifications", json=asked, timeout=60).json()["member_ref"]
         yield Reference(served.url, session, ref)
 
 

@@ -161,7 +161,7 @@ async def _raw(hotline: UnderTest, headers: bytes, body: bytes, target: bytes = 
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     host = b"" if b"Host:" in headers else b"Host: hotline.test\r\n"
     writer.write(b"POST " + target + b" HTTP/1.1\r\n" + host + b"X-Twilio-Signature: x\r\n" + headers + b"\r\n" + body)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         answer = await reader.read(4096)
     writer.close()
     return answer
