@@ -56,3 +56,31 @@ async def test_who_leaves_gives_the_caller_back(redis: Redis, monkeypatch: pytes
     assert await asyncio.wait_for(given_back.get(), 10) == ("lin", "CA-a")
     await other.aclose()
     await watch.stop()
+
+
+async def test_who_comes_amid_a_look_is_not_told_that_there_is_nobody(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look under way is one at the groups of those who were there when it began."""
+    monkeypatch.setattr("ivr.web.watch.EVERY_S", 0.01)
+    clock = Clock()
+    queue = HeldUpQueue(redis, SEALS, clock, deadline=5)
+    await queue.join(caller("a", clock))
+    queue.holds_up()
+    watch = Watch(queue, Presence(redis, clock, deadline=5), Cases(redis, SEALS, deadline=5), clock, _to_nobody)
+    early = watch.listen(WU, (GroupName("demo", "another"),))
+    first = asyncio.ensure_future(anext(early))
+    await queue.asked.wait()
+    late = watch.listen(LIN, LIN.groups)
+    seen = asyncio.ensure_future(anext(late))
+    await asyncio.sleep(0)
+    queue.goes_on.set()
+    await first
+    assert [one.call for one in (await seen).waiting[LIN.groups[0]]] == ["CA-a"]
+    for page in (early, late):
+        await page.aclose()
+    await watch.stop()
+
+
+async def _to_nobody(account: Account, waiter: Waiter) -> None:
+    raise AssertionError(f"Nobody is taken, but {waiter.call} was given back for {account.name}.")

@@ -7,7 +7,7 @@ head of the queue.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -103,19 +103,20 @@ class Watch:
 
     async def _keep_looking(self) -> None:
         while self._listeners or self._leaving:
+            there = list(self._listeners)
             try:
-                await self._round()
+                await self._round(there)
             except StoreAway:
                 self._seen = self._seen._replace(away=True)
             except Exception:
                 log.exception("The console could not look at the queues; it tries again.")
-            for listener in self._listeners:
+            for listener in there:  # who came amid this look may be of groups that it did not look at
                 listener.looked.set()
             await asyncio.sleep(EVERY_S)
 
-    async def _round(self) -> None:
-        accounts = {one.account.id: one.account for one in self._listeners}
-        groups = [group for one in self._listeners for group in one.groups]
+    async def _round(self, listeners: Sequence[_Listener]) -> None:
+        accounts = {one.account.id: one.account for one in listeners}
+        groups = [group for one in listeners for group in one.groups]
         self._seen = await self.look(groups, accounts.values())
         listening = {str(one.account.id) for one in self._listeners}  # by now: some have left amid this look
         for agent, (account, groups_of, since) in list(self._leaving.items()):

@@ -1,6 +1,13 @@
 // Single keys on the console, for those who switch them on: they must not surprise who types or speaks to a screen.
-// And a word where the page has lost its stream.
+// A word where the page has lost its stream. And lists that change without becoming other elements.
 "use strict";
+
+// Queues change every second in a busy hour. A button that was exchanged between a finger's press and its release would
+// get no click, so what stays the same stays in the page.
+htmx.defineExtension("morph", {
+  handleSwap: (style, target, fragment) =>
+    style === "morph" && Idiomorph.morph(target, [...fragment.childNodes], { morphStyle: "innerHTML" }),
+});
 
 const KEYS = "console-keys";
 
