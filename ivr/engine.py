@@ -119,7 +119,7 @@ def _answered(walk: Walk, event: Answered) -> Turn:
         walk.change(facts={**walk.session.facts, **event.facts})
     walk.rows = event.rows
     walk.leave(event.outcome)
-    return walk.go(node.outcomes[event.outcome], personal=event.personal)
+    return walk.go(node.outcomes[event.outcome], personal=event.personal, aside=node.keep)
 
 
 def _dial_ended(walk: Walk, event: DialEnded) -> Turn:

@@ -61,10 +61,13 @@ class Walk:
         """Close the step: all that was said, the one thing that is done, and the way here."""
         return Turn(tuple(self.say), what, tuple(self.path))
 
-    def go(self, name: str, *, secret: str | None = None, personal: bool = False, fresh: bool = False) -> Turn:
+    def go(
+        self, name: str, *, secret: str | None = None, personal: bool = False, fresh: bool = False, aside: bool = False
+    ) -> Turn:
         """Walk from a node of the current flow until the call has to wait. `fresh`: a key led here.
 
-        What was answered stays for key 9 while the call only goes from menu to menu.
+        What was answered stays for key 9 while the call only goes from menu to menu. `aside`: what is said now is said
+        of the answer, and no part of it, so key 9 does not say it again.
         """
         if fresh:
             node = self.flow().nodes[name]
@@ -79,9 +82,9 @@ class Walk:
                 case nodes.SayNode():
                     if self.session.in_service:
                         self.change(answered=True)
-                    self.speak(node.say, lead=True, personal=personal)
+                    self.speak(node.say, lead=not aside, personal=personal)
                     for kind, facts in self.rows if node.rows else ():
-                        self.speak((node.rows[kind],), lead=True, personal=personal, facts=facts)
+                        self.speak((node.rows[kind],), lead=not aside, personal=personal, facts=facts)
                     self.leave("to")
                     name = node.to
                 case nodes.MenuNode():
