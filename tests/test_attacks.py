@@ -59,6 +59,13 @@ NOT_VERIFIED, TOO_SIMPLE, NO_VERIFICATION = map(words, ("identify.not_verified",
 # --- many accounts ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("calling", ["13800000000", "008613800000000", "01062345678", "075526783456"])
+async def test_a_number_told_as_within_the_mainland_has_its_counter_too(hotline: UnderTest, calling: str) -> None:
+    hotline.accounts.script({"verify": ["wrong"] * 5})
+    await tries(hotline, islice(numbers(), 6), from_=calling)
+    assert verifications(hotline) == 5
+
+
 async def test_a_calling_number_fails_at_five_accounts_and_spends_no_attempt_of_a_sixth(
     hotline: UnderTest, redis: Redis
 ) -> None:
