@@ -282,7 +282,6 @@ class Session(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     last_at: int = 0
     repeats: int = 0
     public: bool = False
-    over_limit: bool = False
     swallow: Literal["", "#", "*#"] = ""
     kept: str = ""
     old_form: str = ""

@@ -29,6 +29,7 @@ from ivr.call import (
 )
 from ivr.entries import take_entry
 from ivr.flow import AGAIN, LANGUAGE_KEYS
+from ivr.lasting import is_over, self_service_is_over, with_humans
 from ivr.library import Library
 from ivr.pace import heard_again
 from ivr.waiting import left, queued, waits
@@ -148,16 +149,20 @@ def _record_ended(walk: Walk, node: nodes.RecordNode, outcome: Literal["recorded
 
 
 def _input(walk: Walk, event: Input) -> Turn:
-    """Take what the caller did, unless the call has lasted long enough or a habitual ``#`` is swallowed."""
+    """Take what the caller did, unless the call has lasted long enough or a habitual ``#`` is swallowed.
+
+    What is kept of the limits for humans is no one else's; at the whole of them the call ends, whoever it is with.
+    """
     _end_old_verification(walk)
     session, limits = walk.session, walk.hotline.limits
     elapsed = max(0, walk.now - session.last_at)
     elapsed = elapsed if elapsed < JUMP_MS else LONG_TURN_MS
+    was_over = self_service_is_over(session, limits)
     walk.change(key_turns=session.key_turns + 1, key_ms=session.key_ms + elapsed, last_at=walk.now)
-    if session.over_limit:
+    if was_over and is_over(walk.session, limits):
         return walk.end(("goodbye",))
-    if walk.session.key_turns >= limits.key_turns or walk.session.key_ms >= limits.key_minutes * 60_000:
-        walk.change(over_limit=True)
+    here_for_humans = with_humans(session, walk.library.flows)
+    if not was_over and self_service_is_over(walk.session, limits) and not here_for_humans:
         return walk.lost("call.limit")
     node = walk.node()
     if isinstance(event, Keyed) and _swallows(session, node, event):

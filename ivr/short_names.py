@@ -22,7 +22,7 @@ POSITION: Final = {
 SESSION: Final = {
     "hotline": "h", "version": "v", "started": "t", "stack": "s", "turn": "n", "lang": "l", "slow": "p",
     "silences": "q", "wrongs": "w", "failed": "f", "key_turns": "k", "key_ms": "m", "last_at": "a", "repeats": "r",
-    "public": "u", "over_limit": "o", "swallow": "z", "kept": "g", "old_form": "of", "credential": "c", "tails": "ct",
+    "public": "u", "swallow": "z", "kept": "g", "old_form": "of", "credential": "c", "tails": "ct",
     "member": "b", "pending": "pm", "codes": "sc", "owes": "ow", "texted": "tx", "asked": "y", "answered": "x",
     "facts": "d", "said": "i", "heard": "e", "parties": "j", "dials": "di", "callback": "cb", "recording": "rc",
     "services": "sv", "all_repeats": "ar", "all_silences": "as", "place": "pl", "path": "pa",

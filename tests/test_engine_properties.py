@@ -249,6 +249,17 @@ def test_from_any_token_a_call_goes_on_without_redis_and_without_the_account_ser
     assert (session.member, session.facts.get("balance")) == (None, None)
 
 
+@pytest.mark.parametrize("hotline", ["demo", "no_agents"])
+def test_where_nothing_but_tokens_is_kept_a_call_ends_with_its_sixtieth_key(hotline: str) -> None:
+    caller = Caller(hotline, [0])
+    for _ in range(60):
+        caller.answers_the_dial("busy")
+        caller.takes(Keyed("9"))
+        caller.session = replace(session_from(position_of(caller.session)), public=True, last_at=caller.now)
+    assert isinstance(caller.turn.next, End)
+    assert caller.session.key_turns == 60
+
+
 async def _in_public_mode(session: Session, event: Event, now: int) -> tuple[Session, Turn]:
     async with connect("unix:///there/is/no/such.sock") as redis:
         desk = Desk(

@@ -15,7 +15,7 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 FLOORS = [
     "ages call calling_numbers clock datafolder deadline duty envfile facts first_use large_pages logs place problems "
     "production seals settings short_names speech telephones urls validators weakness",
-    "accounts bookings counters database dropped embedded filefaults flow kept_password live messages metrics orders "
+    "accounts bookings counters database dropped embedded filefaults flow kept_password lasting live messages metrics orders "
     "pace policyfacts prompts redis_line refusal_times store surveys waiting_room whispers yamlfile yamlslips",
     "agents attempts balance_and_years codes emergency engine entries going_on identity inquiry library lookups "
     "newpassword parts policy records texting waiting walk",
@@ -27,7 +27,7 @@ FLOORS = [
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 
 # The call logic waits for nothing, logs nothing and asks for no time: it can be run again from any point of a call.
-PURE = ("call", "engine", "entries", "flow", "pace", "place", "short_names", "waiting", "walk")
+PURE = ("call", "engine", "entries", "flow", "lasting", "pace", "place", "short_names", "waiting", "walk")
 IMPURE = {
     "aiohttp",
     "asyncio",

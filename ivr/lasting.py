@@ -1,0 +1,28 @@
+"""How long a call may last: self-service ends a little before the call does, since a callback takes some keys as well."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from ivr.call import Session
+from ivr.flow import Flow, Limits
+
+FOR_HUMANS_TURNS: Final = 6
+FOR_HUMANS_MS: Final = 2 * 60_000
+"""So much of a call's limits, half of them at most, is kept for humans, or for a callback where none is on duty."""
+
+
+def is_over(session: Session, limits: Limits) -> bool:
+    """Tell whether a call has had all the key turns, or all the minutes of keys, that any call has."""
+    return session.key_turns >= limits.key_turns or session.key_ms >= limits.key_minutes * 60_000
+
+
+def self_service_is_over(session: Session, limits: Limits) -> bool:
+    """Tell whether nothing is left of a call's limits but what is kept for humans."""
+    turns, ms = limits.key_turns, limits.key_minutes * 60_000
+    kept_turns, kept_ms = min(FOR_HUMANS_TURNS, turns // 2), min(FOR_HUMANS_MS, ms // 2)
+    return session.key_turns >= turns - kept_turns or session.key_ms >= ms - kept_ms
+
+
+def with_humans(session: Session, flows: Mapping[str, Flow]) -> bool:
+    """Tell whether a call is where humans are asked for, or what is offered in their stead."""
+    return any(flows[flow].transfers for flow, _ in session.stack)
