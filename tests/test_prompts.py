@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.call import Utterance
+from ivr.library import default_dirs, load
 from ivr.problems import Problem
 from ivr.prompts import Catalog, MissingFact, read_catalog, speak
 from ivr.speech import TYPES
@@ -170,3 +171,16 @@ def test_no_text_breaks_the_reader_or_says_a_brace(text: str) -> None:
     if not problems:
         said = [literal for literal, *_ in Formatter().parse(text)]
         assert not any("{" in literal or "}" in literal for literal in said)
+
+
+def test_the_sentences_of_cantonese_are_no_mandarin() -> None:
+    """What is spoken has 你 and 嘅 where what is written has 您 and 的."""
+    spoken = load(*default_dirs()).catalogs["yue"].prompts.values()
+    own = [
+        (one.id, segment.text)
+        for one in spoken
+        for segment in one.segments
+        if segment.lang == "yue" and not one.id.startswith("text.")
+    ]
+    assert len(own) > 200
+    assert [prompt for prompt, text in own if set(text) & set("您的们們沒这這什么麼")] == []
