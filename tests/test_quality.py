@@ -15,8 +15,8 @@ MODULES = sorted((ROOT / "ivr").rglob("*.py"))
 FLOORS = [
     "ages call calling_numbers clock datafolder deadline duty envfile facts first_use large_pages logs place problems "
     "production seals settings short_names speech telephones urls validators weakness",
-    "accounts bookings counters database dropped embedded filefaults flow kept_password lasting live messages metrics orders "
-    "pace policyfacts prompts redis_line refusal_times store surveys waiting_room whispers yamlfile yamlslips",
+    "accounts bookings counters database dropped embedded filefaults flow kept_password lasting live messages metrics "
+    "orders pace policyfacts prompts redis_line refusal_times store surveys waiting_room whispers yamlfile yamlslips",
     "agents attempts balance_and_years codes emergency engine entries going_on identity inquiry library lookups "
     "newpassword parts policy records texting waiting walk",
     "audit call_records crashes dialling drawing endings hotline lint pages public_mode queueing schemas shedding "
