@@ -29,7 +29,7 @@ from ivr.call import (
 )
 from ivr.entries import take_entry
 from ivr.flow import AGAIN, LANGUAGE_KEYS
-from ivr.lasting import is_over, self_service_is_over, with_humans
+from ivr.lasting import is_over, nothing_left, self_service_is_over
 from ivr.library import Library
 from ivr.pace import heard_again
 from ivr.waiting import left, queued, waits
@@ -161,8 +161,7 @@ def _input(walk: Walk, event: Input) -> Turn:
     walk.change(key_turns=session.key_turns + 1, key_ms=session.key_ms + elapsed, last_at=walk.now)
     if was_over and is_over(walk.session, limits):
         return walk.end(("goodbye",))
-    here_for_humans = with_humans(session, walk.library.flows)
-    if not was_over and self_service_is_over(walk.session, limits) and not here_for_humans:
+    if not was_over and nothing_left(walk.session, limits, walk.library.flows):
         return walk.lost("call.limit")
     node = walk.node()
     if isinstance(event, Keyed) and _swallows(session, node, event):

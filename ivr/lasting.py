@@ -1,4 +1,4 @@
-"""How long a call may last: self-service ends a little before the call does, since a callback takes some keys as well."""
+"""How long a call may last: self-service ends a little before the call does, since a callback takes keys as well."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -23,6 +23,6 @@ def self_service_is_over(session: Session, limits: Limits) -> bool:
     return session.key_turns >= turns - kept_turns or session.key_ms >= ms - kept_ms
 
 
-def with_humans(session: Session, flows: Mapping[str, Flow]) -> bool:
-    """Tell whether a call is where humans are asked for, or what is offered in their stead."""
-    return any(flows[flow].transfers for flow, _ in session.stack)
+def nothing_left(session: Session, limits: Limits, flows: Mapping[str, Flow]) -> bool:
+    """Tell whether self-service is over where a call stands: not where humans, or what is in their stead, are offered."""
+    return self_service_is_over(session, limits) and not any(flows[flow].transfers for flow, _ in session.stack)

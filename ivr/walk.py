@@ -10,7 +10,7 @@ from ivr import flow as nodes
 from ivr.ages import is_senior
 from ivr.call import Ask, Dial, Edge, End, Facts, Next, Record, Rows, Said, Session, Turn, Utterance
 from ivr.duty.calendar import on_duty
-from ivr.lasting import self_service_is_over, with_humans
+from ivr.lasting import nothing_left
 from ivr.library import Library
 from ivr.pace import listening
 from ivr.prompts import speak
@@ -187,7 +187,7 @@ class Walk:
 
     def prompt(self, node: nodes.MenuNode | nodes.CollectNode, *, long: bool = False) -> Turn:
         """Say a node's own prompt, long the first time, and listen. Menus with one short form are one to the caller."""
-        if self_service_is_over(self.session, self.hotline.limits) and not with_humans(self.session, self.library.flows):
+        if nothing_left(self.session, self.hotline.limits, self.library.flows):
             return self.end(("goodbye",))
         short = " ".join(node.repeat)
         say = node.repeat if short in self.session.heard and not long else node.say
