@@ -24,5 +24,5 @@ def self_service_is_over(session: Session, limits: Limits) -> bool:
 
 
 def nothing_left(session: Session, limits: Limits, flows: Mapping[str, Flow]) -> bool:
-    """Tell whether self-service is over where a call stands: not where humans, or what is in their stead, are offered."""
+    """Tell whether a call stands where it is over: anywhere but with humans, or with what is offered in their stead."""
     return self_service_is_over(session, limits) and not any(flows[flow].transfers for flow, _ in session.stack)
