@@ -118,9 +118,9 @@ def _answered(walk: Walk, event: Answered) -> Turn:
         walk.change(**{name: value for name, value in asdict(event.changes).items() if value is not UNSET})
     if event.facts:
         walk.change(facts={**walk.session.facts, **event.facts})
-    walk.rows = event.rows
+    walk.rows, walk.aside = event.rows, node.keep
     walk.leave(event.outcome)
-    return walk.go(node.outcomes[event.outcome], personal=event.personal, aside=node.keep)
+    return walk.go(node.outcomes[event.outcome], personal=event.personal)
 
 
 def _dial_ended(walk: Walk, event: DialEnded) -> Turn:

@@ -52,6 +52,7 @@ class Walk:
         self.say: list[Utterance] = []
         self.path: list[Edge] = []
         self.rows: Rows = ()
+        self.aside = False  # what is said now is said of the answer, and no part of it: key 9 does not say it again
 
     def leave(self, via: str, *, node: str | None = None) -> None:
         """Note the edge by which the current node (or, as '', the current flow) is left."""
@@ -62,13 +63,10 @@ class Walk:
         """Close the step: all that was said, the one thing that is done, and the way here."""
         return Turn(tuple(self.say), what, tuple(self.path))
 
-    def go(
-        self, name: str, *, secret: str | None = None, personal: bool = False, fresh: bool = False, aside: bool = False
-    ) -> Turn:
+    def go(self, name: str, *, secret: str | None = None, personal: bool = False, fresh: bool = False) -> Turn:
         """Walk from a node of the current flow until the call has to wait. `fresh`: a key led here.
 
-        What was answered stays for key 9 while the call only goes from menu to menu. `aside`: what is said now is said
-        of the answer, and no part of it, so key 9 does not say it again.
+        What was answered stays for key 9 while the call only goes from menu to menu.
         """
         if fresh:
             node = self.flow().nodes[name]
@@ -83,9 +81,9 @@ class Walk:
                 case nodes.SayNode():
                     if self.session.in_service:
                         self.change(answered=True)
-                    self.speak(node.say, lead=not aside, personal=personal)
+                    self.speak(node.say, lead=not self.aside, personal=personal)
                     for kind, facts in self.rows if node.rows else ():
-                        self.speak((node.rows[kind],), lead=not aside, personal=personal, facts=facts)
+                        self.speak((node.rows[kind],), lead=not self.aside, personal=personal, facts=facts)
                     self.leave("to")
                     name = node.to
                 case nodes.MenuNode():
@@ -100,18 +98,15 @@ class Walk:
                     return self.turn(Ask(node.call, secret))
                 case nodes.CallNode():
                     if len(self.session.stack) == 1 and not self.library.flows[node.flow].transfers:
-                        self.change(
-                            asked=name, answered=False, services=(*self.session.services, name)[-MOST_SERVICES:]
-                        )
+                        services = (*self.session.services, name)[-MOST_SERVICES:]
+                        self.change(asked=name, answered=False, services=services)
                     name = self.library.flows[node.flow].start
                     self.change(stack=(*self.session.stack, (node.flow, name)))
                 case nodes.ReturnNode():
                     self.unwind(len(self.session.stack) - 1)
                     caller = self.node()
                     if not isinstance(caller, nodes.CallNode):
-                        raise FlowStuckError(
-                            f"Flow '{self.flow().flow}' has no node that called the flow which returned."
-                        )
+                        raise FlowStuckError(f"Flow '{self.flow().flow}' has no node that called what returned.")
                     self.leave(node.outcome)
                     name = caller.returns[node.outcome]
                 case nodes.TransferNode():
