@@ -27,8 +27,21 @@ _LOOKS = [
 """How one digit may be written: ASCII, full width, Arabic, Chinese."""
 
 _APART = r"""[\s,.\-_/'"·*#\[\]\x00]{0,4}"""
-_INSTANT = re.compile(r"(?<!\d)1[0-9]{12}(?!\d)|(?<!\d)1[0-9]{9}\.[0-9]{6}(?!\d)")
-"""Milliseconds, and seconds with their millionths, since 1970: the only long runs of digits that may be anything."""
+_ANYTHING = re.compile(
+    "|".join(
+        (
+            r"(?<!\d)1[0-9]{12}(?!\d)",  # milliseconds since 1970
+            r"(?<!\d)1[0-9]{9}\.[0-9]{6}(?!\d)",  # seconds with their millionths
+            r"(?<![\d.])1\.[0-9]+e\+09(?!\d)",  # the same as metrics write them
+            r"(?m:^ivr_\w+_seconds_sum(?:\{[^}]*\})? [0-9.e-]+$)",  # seconds that something took, to sixteen places
+            r":minute:[0-9]{8}(?!\d)",
+            r"CA[0-9a-f]{32}(?![0-9a-f])",  # a call, as its carrier named it
+            # a claim, a worker, a version, a script: drawn or digested, in hexadecimal, and with a letter in it
+            r"(?<![0-9a-f])(?=[0-9]*[a-f])(?:[0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{40})(?![0-9a-f])",
+        )
+    )
+)
+"""What may have any six digits in it by chance: there is enough of it for that to happen in one run of fifty."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +83,9 @@ def _looked_for(secret: str) -> tuple[re.Pattern[str], dict[str, bytes]]:
 def leaks(where: str, what: bytes | str, secrets: Iterable[str]) -> Iterator[Leak]:
     """Find secrets in something, in any spelling."""
     raw = what.encode("utf-8", "surrogateescape") if isinstance(what, str) else what
-    text = _INSTANT.sub("", raw.decode("utf-8", "replace"))
-    lowered = text.lower().encode()
+    whole = raw.decode("utf-8", "replace")
+    text = _ANYTHING.sub("|", whole)
+    backwards, lowered = text.encode(), whole.lower().encode()
     plain = raw.replace(b"+", b"-").replace(b"/", b"_")
     for secret in secrets:
         digits, others = _looked_for(secret)
@@ -79,6 +93,7 @@ def leaks(where: str, what: bytes | str, secrets: Iterable[str]) -> Iterator[Lea
             yield Leak(secret, where, "digits")
         for spelling, spelled in others.items():
             searched = plain if "base64" in spelling else raw if "bytes" in spelling else lowered
+            searched = backwards if spelling == "reversed" else searched
             if (spelled if searched is not lowered else spelled.lower()) in searched:
                 yield Leak(secret, where, spelling)
 
