@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from ivr_command import Serving
 from redis.asyncio import Redis
 from redis_nodes import Servers, in_a_cluster, with_sentinels
-from tampering import BALANCE, SHORT, UNHURRIED, Caller, calling, emptied
+from tampering import BALANCE, PATIENT, SHORT, UNHURRIED, Caller, calling, emptied
 
 import ivr
 from ivr.embedded import EmbeddedValkey
@@ -161,7 +161,7 @@ def valkey_url() -> Iterator[str]:
 @pytest_asyncio.fixture
 async def redis(valkey_url: str) -> AsyncIterator[Redis]:
     """Give a client of the shared server, with nothing in it but counters that are vouched for."""
-    async with connect(valkey_url) as client:
+    async with connect(valkey_url, patience=PATIENT) as client:
         await emptied(client)
         yield client
 

@@ -120,11 +120,13 @@ def serving(
     accounts: ScriptedAccounts | None = None,
     accounts_through: Callable[[str], str] = lambda url: url,
     crashes: Path | None = None,
+    entry_patience: float = 10.0,
     **settings_of: str,
 ) -> Iterator[UnderTest]:
     """Serve the application, as so many workers, on a Redis whose counters are confirmed already.
 
-    `patience` with Redis is longer than in service, since a busy machine is no fault; tests of faults shorten it.
+    `patience` with Redis and `entry_patience` with the audit trail, in seconds, are longer than in service, since a
+    busy machine is no fault; tests of faults shorten them.
     `accounts_through` gives the address under which the hotline finds the account service, such as that of a proxy;
     further settings go by their names: with `outbound_number` empty nobody waits, the numbers of a group are rung.
     """
@@ -149,7 +151,9 @@ def serving(
         patient = (deadlines or Deadlines())._replace(store=patience)
 
         def make() -> FastAPI:
-            return create_app(settings, now=clock, deadlines=patient)
+            app = create_app(settings, now=clock, deadlines=patient)
+            app.state.hotline.stepping.desk.trail._entry_s = entry_patience
+            return app
 
         served = [Served(make()) for _ in range(workers)]
         for one in served:

@@ -17,7 +17,7 @@ from ivr.audit import chainfile
 from ivr.audit.chain import chain_keys
 from ivr.audit.chainfile import chain_files
 from ivr.audit.ledger import leaves_entry
-from ivr.audit.trail import AuditTrail
+from ivr.audit.trail import ENTRY_S, AuditTrail
 from ivr.call import Answered
 from ivr.lookups import DECLARED
 
@@ -155,7 +155,7 @@ def broken(
             case _:
                 patch.setattr(chainfile, "open_new", full_pipe)
                 patch.setattr("ivr.app.AUDIT_STOPS_SECONDS", 0.01)
-        with serving(valkey_url, data, refusal_step=0.01) as under_test:
+        with serving(valkey_url, data, refusal_step=0.01, entry_patience=ENTRY_S) as under_test:
             yield under_test
             os.close(reader)  # who writes to a pipe without a reader is woken up
 
