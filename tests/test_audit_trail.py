@@ -18,6 +18,8 @@ from ivr.audit.trail import AuditAwayError, AuditTrail
 
 KEYS = chain_keys([bytes(32)])
 ENTRY = ("CA1", "whose", "balance", "ok")
+LATE_S = 0.2
+"""For an entry that is to come too late: long enough for the loop to hand it to the thread, on a busy machine too."""
 
 
 class Clock:
@@ -130,12 +132,18 @@ async def test_a_trail_that_failed_is_written_again_though_nobody_has_an_entry(
 async def test_a_loop_that_was_late_is_no_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As behind a machine that was asleep: both the answer of the thread and the end of the deadline lie waiting."""
     monkeypatch.setattr(trail, "GATHERED_S", 0.0)
+    told, tell = threading.Event(), trail._tell
+
+    def tells(loop: asyncio.AbstractEventLoop, what: Callable[..., object], *arguments: object) -> None:
+        tell(loop, what, *arguments)
+        told.set()
+
+    monkeypatch.setattr(trail, "_tell", tells)
     one = writing(tmp_path, entry_s=0.05)
-    (path,) = await _begun(tmp_path)
+    await _begun(tmp_path)
 
     def asleep() -> None:
-        while (ends := ends_of(path)) is None or ends.last.seq < 1:
-            time.sleep(0.01)
+        assert told.wait(10)
         time.sleep(0.1)
 
     entering = asyncio.create_task(one.enter(*ENTRY))
@@ -144,11 +152,14 @@ async def test_a_loop_that_was_late_is_no_disk_that_hangs(tmp_path: Path, monkey
     asleep()
     await entering
     assert one.takes_entries
+    monkeypatch.setattr(one, "_entry_s", 5.0)
     await one.enter(*ENTRY)
     await one.stop(5)
 
 
-async def test_a_loop_that_was_late_to_hand_an_entry_over_fails_that_entry_alone(tmp_path: Path) -> None:
+async def test_a_loop_that_was_late_to_hand_an_entry_over_fails_that_entry_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = writing(tmp_path, entry_s=0.05)
     await _begun(tmp_path)
     entering = asyncio.create_task(one.enter(*ENTRY))
@@ -156,6 +167,7 @@ async def test_a_loop_that_was_late_to_hand_an_entry_over_fails_that_entry_alone
     with pytest.raises(AuditAwayError):
         await entering
     assert one.takes_entries
+    monkeypatch.setattr(one, "_entry_s", 5.0)
     await one.enter(*ENTRY)
     await one.stop(5)
 
@@ -226,7 +238,7 @@ async def test_a_sink_that_hangs_holds_up_nobody_and_what_came_too_late_is_taken
         return descriptor
 
     monkeypatch.setattr(chainfile, "open_new", full_pipe)
-    one = writing(tmp_path, entry_s=0.05)
+    one = writing(tmp_path, entry_s=LATE_S)
     loop = asyncio.get_running_loop()
     beats = 0
 
@@ -265,7 +277,7 @@ async def test_a_sink_that_hangs_holds_up_nobody_and_what_came_too_late_is_taken
 
 
 async def test_an_entry_that_was_written_too_late_is_withdrawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = writing(tmp_path, entry_s=0.05)
+    one = writing(tmp_path, entry_s=LATE_S)
     (path,) = await _begun(tmp_path)
     may_write = threading.Event()
     write = chainfile.ChainFile.write
@@ -287,7 +299,7 @@ async def test_a_withdrawal_that_could_not_be_written_is_made_up_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trail, "RETRY_S", 0.01)
-    one = writing(tmp_path, entry_s=0.05)
+    one = writing(tmp_path, entry_s=LATE_S)
     (path,) = await _begun(tmp_path)
     may_write, tries = threading.Event(), iter(["late", "full"])
     write = chainfile.ChainFile.write
