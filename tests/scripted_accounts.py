@@ -144,6 +144,12 @@ class ScriptedAccounts:
 
         return app
 
+    async def until_asked(self, question: str) -> None:
+        """Wait until a question has come; for ten seconds at most."""
+        async with asyncio.timeout(10):
+            while not any(asked == question for asked, _, _ in self.asked):  # noqa: ASYNC110 - of another thread
+                await asyncio.sleep(0.005)
+
     async def _takes_its_time(self) -> None:
         await asyncio.sleep(self.delay)
         while self.held:  # noqa: ASYNC110 - it is let go from another thread
