@@ -10,6 +10,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
+from tampering import PATIENT
 from test_bookings import BOOKING, OF_ANOTHER_CALL
 
 from ivr.__main__ import run
@@ -97,7 +98,7 @@ async def test_what_is_done_is_noted_no_more(engine: AsyncEngine) -> None:
 async def test_what_callers_booked_reaches_the_list_also_after_the_database_was_away(
     redis: Redis, valkey_url: str, tmp_path: Path, database: str
 ) -> None:
-    bookings = Bookings(redis, SEALS)
+    bookings = Bookings(redis, SEALS, deadline=PATIENT)
     await bookings.book(BOOKING)
     away = HandingOver(connect(valkey_url), sqlite_url(tmp_path / "no" / "such.sqlite3"), SEALS)
     await away.round()
@@ -125,7 +126,7 @@ def booked(valkey_url: str, database: str, call: str) -> None:
 
     async def book() -> None:
         async with connect(valkey_url) as redis:
-            assert await Bookings(redis, SEALS).book(replace(BOOKING, call=call)) is not None
+            assert await Bookings(redis, SEALS, deadline=PATIENT).book(replace(BOOKING, call=call)) is not None
         handing_over = HandingOver(connect(valkey_url), database, SEALS)
         await handing_over.stop()
 

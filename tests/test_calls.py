@@ -28,6 +28,7 @@ from hotline_under_test import AUTH_TOKEN, SECRET_KEY, UnderTest, serving
 from redis.asyncio import Redis
 from scripted_accounts import known_to_be_out
 from scripted_queue import OthersInQueue
+from tampering import PATIENT
 
 from ivr.agents.callbacks import BOOKINGS_A_DAY
 from ivr.agents.messages import MESSAGES_A_DAY
@@ -104,8 +105,9 @@ def emptied(valkey_url: str) -> None:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def kept_redis(valkey_url: str) -> AsyncIterator[Redis]:
-    async with connect(valkey_url) as client:
+    async with connect(valkey_url, patience=PATIENT) as client:
         yield client
+        await may_all(client)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -229,14 +231,19 @@ async def age(redis: Redis, sid: str, ms: int) -> None:
         await redis.pexpire(key, left - ms)
 
 
+async def may_all(redis: Redis) -> None:
+    """Let everybody do everything again, after a script in which nothing is kept."""
+    await redis.acl_setuser("default", enabled=True, categories=["+@all"])
+
+
 async def count_afresh(redis: Redis, script: Script) -> None:
     """Forget the attempts and the broken calls of earlier scripts; take the attempts that this one says are taken."""
-    await redis.acl_setuser("default", enabled=True, categories=["+@all"])
+    await may_all(redis)
     for name in ("ivr:count:*", "ivr:dropped:*", "ivr:{callbacks}:*", "ivr:{queue:*"):
         async for key in redis.scan_iter(name, count=ALL_AT_ONCE):
             await redis.delete(key)
     seals = Seals([b64decode(SECRET_KEY)])
-    counters = Counters(redis, seals)
+    counters = Counters(redis, seals, deadline=PATIENT)
     await counters.confirm_epoch()
     limits = LIBRARY.hotline_for(script.to)[1].limits
     for kind, number in script.used_up:
@@ -249,7 +256,7 @@ async def count_afresh(redis: Redis, script: Script) -> None:
             assert await counters.reserve([codes], f"earlier-{code}") == Reserved(code + 1)
     for number in script.booked:
         earlier = Booking("CA" + "f" * 32, "demo", number, "0000", "zh", "", verified=False, slow=False, at=BEGAN)
-        assert await Bookings(redis, seals).book(earlier) == earlier
+        assert await Bookings(redis, seals, deadline=PATIENT).book(earlier) == earlier
     if script.messages_used_up:
         messages = Window("message", CALLING_FROM[script.call], MESSAGES_A_DAY, DAY_SECONDS)
         for left in range(MESSAGES_A_DAY):

@@ -15,7 +15,7 @@ import pytest_asyncio
 from hotline_under_test import OPERATOR, UnderTest, serving
 from ivr_command import Serving, until
 from redis.asyncio import Redis
-from tampering import BALANCE, NUMBER, PASSWORD, SEALS, SUM, Caller, calling, emptied, kept_of, words
+from tampering import BALANCE, NUMBER, PASSWORD, PATIENT, SEALS, SUM, Caller, calling, emptied, kept_of, words
 
 from ivr.carrier.carrier import Carrier
 from ivr.carrier.line import CARRIER_ERROR, Heard
@@ -165,7 +165,7 @@ async def test_the_claim_of_a_dead_worker_is_not_waited_for(caller: Caller, redi
     caller.hotline.accounts.script({"verify": ["ok"], "balance": [BALANCE]})
     await caller.to_the_password()
     kept = await kept_of(redis, caller.sid)
-    claimed = await CallStore(redis, SEALS).claim(
+    claimed = await CallStore(redis, SEALS, deadline=PATIENT).claim(
         caller.sid, expected=kept.turn, claim_id="claim", worker=DEAD, session=kept.session, ttl_s=60
     )
     assert isinstance(claimed, Claimed)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hotline_under_test import UnderTest, serving
 from redis.asyncio import Redis
-from tampering import BALANCE, NUMBER, PASSWORD, SEALS, emptied, everything, words
+from tampering import BALANCE, NUMBER, PASSWORD, PATIENT, SEALS, emptied, everything, words
 
 from ivr.calling_numbers import WITHHELD
 from ivr.carrier.line import Call, Heard
@@ -103,7 +103,7 @@ async def test_nothing_is_kept_of_callers_who_withhold_their_number(
 
 
 async def test_withheld_numbers_are_refused_where_they_are_kept_and_recalled(empty_redis: Redis) -> None:
-    dropped = DroppedCalls(empty_redis, SEALS)
+    dropped = DroppedCalls(empty_redis, SEALS, deadline=PATIENT)
     for calling in (*WITHHELD, "", "anonymous", CALLING + "\n", "+" + "1" * 16):
         await dropped.note(calling, "years")
         assert await dropped.recall(calling) == ""
@@ -114,7 +114,7 @@ async def test_withheld_numbers_are_refused_where_they_are_kept_and_recalled(emp
 
 
 async def test_what_was_put_in_its_place_is_not_believed(redis: Redis) -> None:
-    dropped = DroppedCalls(redis, SEALS)
+    dropped = DroppedCalls(redis, SEALS, deadline=PATIENT)
     await dropped.note(CALLING, "years")
     [key] = await kept(redis)
     sealed = await redis.get(key)
