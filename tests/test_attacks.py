@@ -360,7 +360,7 @@ async def test_a_wrong_code_is_counted_like_a_wrong_password(hotline: UnderTest,
 @pytest.fixture(scope="module")
 def impatient(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
     """Two workers whose callers hear the filler at once, where an answer takes long."""
-    soon = Deadlines(reply=0.6, work=5.0, claim=6.0, look=0.02)
+    soon = Deadlines(reply=1.0, work=8.0, claim=9.0, look=0.02)
     folder = tmp_path_factory.mktemp("data")
     with serving(valkey_url, folder, workers=2, refusal_step=0.05, deadlines=soon, outbound_number="") as under_test:
         yield under_test
@@ -376,7 +376,7 @@ async def test_a_refusal_of_ours_takes_as_long_as_the_services_did_at_another_wo
     async with calling(impatient) as first:
         for attempt in range(6):
             # Amid the second wait: a busy machine does not move it into the first or the third.
-            impatient.accounts.delay = 0.9 if attempt == 4 else 0.0
+            impatient.accounts.delay = 1.45 if attempt == 4 else 0.0
             caller = Caller(impatient, first.carrier)
             await caller.to_the_password()
             said = [(await caller.keys(PASSWORD)).said]

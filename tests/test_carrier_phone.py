@@ -175,10 +175,11 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 async def test_single_keys_are_read_until_hang_up(hotline: Echo, carrier: Carrier, terminal: tuple[int, int]) -> None:
     fingers, phone = terminal
+    hotline.timeout = 60
     before = termios.tcgetattr(phone)
     asyncio.get_running_loop().call_later(0.1, os.write, fingers, b"1x2#846!")
     out = io.StringIO()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         assert await run_interactive(carrier, out, Keypad(phone)) == 0
     assert (hotline.pressed, hotline.statuses) == (["12", "846"], ["completed"])
     assert out.getvalue().splitlines()[0].strip() == "The keyboard is the keypad: 0-9 * #. Ctrl-C or ! hangs up."

@@ -170,7 +170,7 @@ async def test_a_caller_in_one_window_and_an_agent_in_another(exchange: Served) 
             await one.until("hears  please wait")
             # As the hotline does when an agent takes the next caller.
             async with exchange.client() as client:
-                order = {"To": AGENT, "From": ORDER.from_, "Url": ORDER.url}
+                order = {"To": AGENT, "From": ORDER.from_, "Url": ORDER.url, "Timeout": "600"}
                 placed = await client.post(f"/2010-04-01/Accounts/{SID}/Calls.json", data=order)
                 assert placed.status_code == 201
             await other.until("rings  a call from .*any key picks up")
