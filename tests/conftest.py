@@ -15,6 +15,7 @@ import pytest_asyncio
 from hotline_under_test import UnderTest, serving
 from hypothesis import HealthCheck, settings
 from ivr_command import Serving
+from redis import Redis as Server
 from redis.asyncio import Redis
 from redis_nodes import Servers, in_a_cluster, with_sentinels
 from tampering import BALANCE, PATIENT, SHORT, UNHURRIED, Caller, calling, emptied
@@ -148,14 +149,26 @@ def begin(short_folder: Path) -> Iterator[Callable[..., Serving]]:
 
 
 @pytest.fixture(scope="session")
-def valkey_url() -> Iterator[str]:
-    """Run one server for all tests of this process; tests that break their server use `own_valkey`."""
+def valkey() -> Iterator[str]:
+    """Run one server for all tests of this process, and give its URL; tests that break theirs use `own_valkey`."""
     folder = Path(tempfile.mkdtemp(prefix="ivr"))
     server = EmbeddedValkey(folder)
     asyncio.run(server.start())
     yield server.url
     asyncio.run(server.stop())
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def valkey_url(valkey: str) -> str:
+    """Give the URL of that server, with nothing in it as a file of tests begins.
+
+    A service that starts on what the file before has left would go by its orders, and give them back to a Redis that
+    a test has emptied, a second later.
+    """
+    with Server.from_url(valkey) as client:
+        client.flushall()
+    return valkey
 
 
 @pytest_asyncio.fixture
