@@ -45,7 +45,7 @@ def ivr(arguments: list[str], folder: Path, **settings: str) -> CompletedProcess
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 

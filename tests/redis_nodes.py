@@ -257,12 +257,12 @@ def _closing(servers: Servers) -> Iterator[None]:
 def _node(folder: Path, network: Network, name: str, *, cluster: bool = False) -> Node:
     home = folder / name
     home.mkdir()
-    held, port = _held_port()
+    held, port = held_port()
     node = Node(name, home, network.proxy(TcpProxy(f"{HOST}:{port}")), held=[held])
     node.arguments = ("--port", str(port), "--bind", HOST, "--save", "", "--appendonly", "yes")
     node.arguments += ("--requirepass", PASSWORD, "--masterauth", PASSWORD)
     if cluster:
-        held, bus = _held_port()
+        held, bus = held_port()
         node.held.append(held)
         node.bus = network.proxy(BusProxy(f"{HOST}:{bus}"))
         node.arguments += ("--cluster-enabled", "yes", "--cluster-port", str(bus), "--cluster-announce-ip", HOST)
@@ -273,7 +273,7 @@ def _node(folder: Path, network: Network, name: str, *, cluster: bool = False) -
     return node
 
 
-def _held_port() -> tuple[socket.socket, int]:
+def held_port() -> tuple[socket.socket, int]:
     """Take a free port: whoever looks for one is given another, but a server that names it, as ours do, can listen."""
     one = socket.socket()
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -71,7 +71,8 @@ def audited(folder: Path) -> list[str]:
     entries = [
         json.loads(line) for path in (folder / "audit").glob("*.jsonl") for line in path.read_text().splitlines()
     ]
-    return [entry["outcome"] for entry in entries if entry.get("field") == "operations"]
+    mine = [entry for entry in entries if entry.get("field") == "operations"]
+    return [entry["outcome"] for entry in sorted(mine, key=lambda entry: entry["at"])]  # midnight begins a new file
 
 
 async def ordered(redis: Redis) -> Orders:

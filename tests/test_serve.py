@@ -128,7 +128,7 @@ def test_an_edit_during_a_call_then_a_broken_one_then_the_death_of_the_worker(
     serving = begin(**settings).ready()
 
     def told() -> tuple[str, bool]:
-        flows = httpx2.get(f"{serving.url}/readyz", trust_env=False, timeout=5).json()["flows"]
+        flows = httpx2.get(f"{serving.url}/readyz", trust_env=False, timeout=60).json()["flows"]
         return flows["version"], flows["problems"] > 0
 
     async def heard(call: Call) -> str:

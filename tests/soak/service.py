@@ -12,12 +12,12 @@ from pathlib import Path
 
 from benchmark.contenders import SECRET_KEY
 from benchmark.processes import NotStarted, Process, resident_mb
-from redis_nodes import Servers, in_a_cluster, with_sentinels
+from redis_nodes import Servers, held_port, in_a_cluster, with_sentinels
 
 from ivr.embedded import EmbeddedValkey
 from ivr.serve import confirm_counters
 from ivr.settings import DEMO_ACCOUNT_SID, Settings
-from ivr.supervisor import listen, probe
+from ivr.supervisor import probe
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 BE = str(Path(__file__).parent)
@@ -84,8 +84,8 @@ async def running(folder: Path, *, workers: int, store: str) -> AsyncIterator[Ru
             servers = stack.enter_context(with_sentinels() if store == "sentinel" else in_a_cluster())
             redis_url = servers.url
         accounts = stack.enter_context(Process("the account service", (BE, "be-the-accounts")))
-        with listen("127.0.0.1", 0) as free:
-            port = int(free.getsockname()[1])
+        held, port = held_port()
+        stack.callback(held.close)
         settings = Settings(_env_file=None).changed(redis_url=redis_url, account_url=accounts.url, data_dir=folder)
         settings = Settings.model_validate(
             settings.model_dump()
