@@ -1,9 +1,11 @@
 """What all workers share, read for `/metrics`: callers who wait for agents, live calls, records and callbacks."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final, NamedTuple
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 from redis.asyncio import Redis
 
 from ivr.agents.queue import AgentQueue
@@ -94,26 +96,37 @@ class VitalsReader:
                     yield Waiting(name, group, len(waiting), max(0, longest) / 1000)
 
 
+class _Families(Collector):
+    """The vitals as metrics. Values of a `Gauge` would be kept in the files that workers share, and told for ever."""
+
+    def __init__(self, vitals: Vitals) -> None:
+        self._vitals = vitals
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Give the metrics; what is not known is left out."""
+        vitals = self._vitals
+        for name, what, value in (
+            ("ivr_redis_up", "1 where Redis answers, 0 in public mode.", vitals.redis),
+            ("ivr_counters_confirmed", "1 where the counters of this Redis may grant verifications.", vitals.confirmed),
+            ("ivr_calls_live", "Calls that are going on, as they were counted within the last minutes.", vitals.calls),
+            ("ivr_records_waiting", "Records of calls that wait for the database.", vitals.records),
+            ("ivr_callbacks_open", "Callbacks that nobody has made yet.", vitals.callbacks),
+        ):
+            if value is not None:
+                yield GaugeMetricFamily(name, what, value)
+        labels = ("hotline", "group")
+        callers = GaugeMetricFamily("ivr_queue_callers", "Callers who wait for an agent.", labels=labels)
+        longest = GaugeMetricFamily(
+            "ivr_queue_longest_wait_seconds", "How long the caller has waited who waits for longest.", labels=labels
+        )
+        for one in vitals.queues:
+            callers.add_metric((one.hotline, one.group), one.callers)
+            longest.add_metric((one.hotline, one.group), one.longest_s)
+        yield from (callers, longest)
+
+
 def as_text(vitals: Vitals) -> bytes:
     """Give the vitals as Prometheus text; what is not known is left out, which an alert can tell from 0."""
     registry = CollectorRegistry()
-
-    def tell(name: str, what: str, value: float | None) -> None:
-        if value is not None:
-            Gauge(name, what, registry=registry).set(value)
-
-    tell("ivr_redis_up", "1 where Redis answers, 0 in public mode.", vitals.redis)
-    tell("ivr_counters_confirmed", "1 where the counters of this Redis may grant verifications.", vitals.confirmed)
-    tell("ivr_calls_live", "Calls that are going on, as they were counted within the last minutes.", vitals.calls)
-    tell("ivr_records_waiting", "Records of calls that wait for the database.", vitals.records)
-    tell("ivr_callbacks_open", "Callbacks that nobody has made yet.", vitals.callbacks)
-    labels = ("hotline", "group")
-    callers = Gauge("ivr_queue_callers", "Callers who wait for an agent.", labels, registry=registry)
-    longest = Gauge(
-        "ivr_queue_longest_wait_seconds", "How long the caller has waited who waits for longest.", labels,
-        registry=registry,
-    )  # fmt: skip
-    for one in vitals.queues:
-        callers.labels(one.hotline, one.group).set(one.callers)
-        longest.labels(one.hotline, one.group).set(one.longest_s)
+    registry.register(_Families(vitals))
     return generate_latest(registry)

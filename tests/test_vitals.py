@@ -1,6 +1,9 @@
 """What all workers share, as the metrics tell it; and the alert rules, none of which waits for a metric in vain."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +97,14 @@ async def test_the_metrics_tell_who_waits_what_lives_and_what_is_open(
 def test_what_is_not_known_is_left_out() -> None:
     told = sums(as_text(Vitals(redis=False)).decode())
     assert told == {"ivr_redis_up": 0}
+
+
+def test_nothing_of_it_lies_in_the_files_that_workers_share(tmp_path: Path) -> None:
+    told = "from ivr.vitals import Vitals, as_text; print(as_text(Vitals(True, calls=3)).decode())"
+    shared = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", told], env=shared, capture_output=True, text=True, check=True)
+    assert sums(done.stdout) == {"ivr_redis_up": 1, "ivr_calls_live": 3}
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- what each worker counts -----------------------------------------------------------------------------------------
