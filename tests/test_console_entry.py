@@ -300,6 +300,7 @@ async def test_a_demo_adds_its_sample_agents_once_and_leaves_them_as_they_are(tm
     }
     assert (found["lin"].password, found["lin"].disabled_at) == ("another hash", 2)
     assert fits(PASSWORD, found["chen"].password)
+    assert found["chen"].serves("no_agents", "general"), "callbacks and messages of any sample hotline are to be seen"
 
 
 @pytest.mark.parametrize(

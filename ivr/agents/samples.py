@@ -21,7 +21,7 @@ class Sample(NamedTuple):
 
 SAMPLE_AGENTS: Final = (
     Sample("lin", "agent", (GroupName("demo", "general"),), "+12025550133", "agent, answers callers"),
-    Sample("chen", "supervisor", (GroupName("demo", "general"),), "+12025550133", "supervisor, sees more"),
+    Sample("chen", "supervisor", (), "+12025550133", "supervisor, sees every hotline"),
 )
 
 
