@@ -56,7 +56,7 @@ class Served:
         assert self._server is not None
         assert self._thread is not None
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(30)
         self._socket.close()
 
 

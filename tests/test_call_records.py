@@ -287,7 +287,7 @@ async def test_turns_without_redis_are_told_when_it_is_back(
 ) -> None:
     async with connect(own_valkey.url) as redis:
         await emptied(redis)
-        with serving(own_valkey.url, tmp_path / "data", patience=0.1, outbound_number="") as hotline:
+        with serving(own_valkey.url, tmp_path / "data", patience=0.2, outbound_number="") as hotline:
             async with calling(hotline, workers=1) as caller, calling(hotline, workers=1) as other:
                 await caller.rings()
                 assert own_valkey.pid

@@ -122,7 +122,7 @@ async def test_a_key_interrupts_and_keys_that_nobody_listens_to_are_lost(hotline
 
 async def test_keys_are_lost_while_the_hotline_is_asked_what_comes_next(hotline: Hotline, switch: Switch) -> None:
     hotline.documents |= {
-        "/twilio/voice": gather("/turn", "one"),
+        "/twilio/voice": gather("/turn", "one", timeout=600),
         "/turn": gather("/next", "two"),
         "/next": "<Hangup/>",
     }
@@ -435,7 +435,7 @@ async def test_a_number_without_a_phone_fails(hotline: Hotline, switch: Switch) 
 async def test_what_is_said_after_the_beep_is_recorded(
     hotline: Hotline, switch: Switch, says: bool, recorded: bool
 ) -> None:
-    hotline.documents["/twilio/voice"] = '<Record action="/recorded" timeout="5" maxLength="120"/><Say>nothing</Say>'
+    hotline.documents["/twilio/voice"] = '<Record action="/recorded" timeout="30" maxLength="120"/><Say>nothing</Say>'
     caller, hears = plugged(switch)
     switch.call_hotline(caller, "12333")
     await hears.until("records", seconds=120)

@@ -28,7 +28,7 @@ from ivr.exchange.switch import Switch
 from ivr.serve import sqlite_url
 from ivr.settings import DEMO_ACCOUNT_SID
 
-PACE = 0.02
+PACE = 0.03
 """Real seconds that a second of a call takes here."""
 
 Plug = Callable[..., AbstractAsyncContextManager[RemotePhone]]

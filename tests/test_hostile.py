@@ -134,7 +134,7 @@ async def _pour(url: str, head: bytes, wrap: bool) -> bytes:
     except ConnectionError:
         pass
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await answer
     except ConnectionError:
         return b""
