@@ -49,8 +49,8 @@ ENTRY_WRONGS: dict[str, tuple[str, ...]] = {
 OFFER_PARTS_AFTER = 2
 """After so many malformed numbers the caller may key ``1#`` to give the number in three parts."""
 
-NUMBERS_REMEMBERED = 4
-"""Numbers keyed in one call, of which a password must not be the end."""
+ENDING = 7
+"""So much of the end of each number keyed in a call is remembered, since a password must not be its last six digits."""
 
 Input = Keyed | Silence | Garbled
 
@@ -178,7 +178,7 @@ def _identified(walk: Walk, node: CollectNode, entered: Entered) -> Turn:
     """Remember the number; the next prompt reads its last four back."""
     credential: Credential = entered.credential
     session = walk.session
-    tails = (*session.tails, credential.number)[-NUMBERS_REMEMBERED:]
+    tails = tuple(dict.fromkeys((*session.tails, credential.number[-ENDING:])))
     facts = {**session.facts, "tail": credential.number[-4:]}
     if credential != session.credential:  # what was proved belongs to the number keyed before
         walk.change(pending=None)

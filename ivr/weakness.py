@@ -15,8 +15,9 @@ def weak_reason(pin: str, *, birth: str | None, numbers: Iterable[str], listed: 
     - repeated: two equal halves (123123) or three equal pairs (121212).
     - birth: YYMMDD, DDMMYY, MMDDYY or YYYYMM of ``birth``, which is ``YYYYMMDD``. Every form needs the month, so where
       only the year (``YYYY``) or nothing is known, none of them is judged.
-    - number: the last six digits of any of ``numbers``, those keyed in this call; where X ends an ID number, the six
-      before the X, and also the last six with 0 in its place, since that is a way to key it.
+    - number: the last six digits of any of ``numbers``, those keyed in this call or at least the last seven characters
+      of each; where X ends an ID number, the six before the X, and also the last six with 0 in its place, since that is
+      a way to key it.
     - listed: one of ``listed``, the hotline's own list.
     """
     if len(set(pin)) == 1:
