@@ -31,6 +31,7 @@ OFFICE = Duty.model_validate(
     }
 )
 KNOWN = WorkingDays()
+pytestmark = pytest.mark.usefixtures("announced_until_2026")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from ivr.duty.working_days import LONGEST_COUNT, WorkingDays
 
 KNOWN = WorkingDays()
+pytestmark = pytest.mark.usefixtures("announced_until_2026")
 WRITTEN_IN = WorkingDays.model_validate(
     {"valid_through": "2027-02-28", "holidays": ["2027-02-08", "2026-11-20"], "worked": ["2027-02-06"]}
 )
