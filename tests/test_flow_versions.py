@@ -223,6 +223,25 @@ async def test_workers_that_are_restarted_on_broken_files_serve_what_held_last(s
         await served(small, held)
 
 
+async def test_a_worker_that_looks_when_the_files_are_broken_already_serves_what_held_meanwhile(tmp_path: Path) -> None:
+    """One that stands by, and is still starting when others see the edit that holds."""
+    files = Files(tmp_path)
+    first = files.folders.read()
+    early, late = LiveVersions(first), LiveVersions(first)
+    kept = tmp_path / "last-good"
+    edits = [Edits(files.folders, LastGood(kept), live, Metrics(), look_seconds=0.001) for live in (early, late)]
+    files.edit("prompts/zh.yaml", HALL, NEW_HALL)
+    held = files.version
+    watching = [asyncio.create_task(edits[0].watch())]
+    await until(lambda: early.current.version == held)
+    files.write("flows/hall.yaml", "flow: hall\nnodes: [\n")
+    watching.append(asyncio.create_task(edits[1].watch()))
+    await until(lambda: late.current.version == held and bool(edits[1].refused))
+    for one in watching:
+        one.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+
+
 async def test_files_that_are_put_back_are_the_version_that_they_were(small: Small) -> None:
     first = small.files.version
     async with small.calling() as old, small.calling() as back:
@@ -536,8 +555,24 @@ def test_what_held_last_is_kept_in_a_file_or_not_at_all(tmp_path: Path, caplog: 
     assert found.version == library(1).version
     (tmp_path / "last-good").write_bytes(b"damaged")
     assert kept.library() is None
-    LastGood(tmp_path / "no such folder" / "last-good").keep(library(0))
+    nowhere = LastGood(tmp_path / "no such folder" / "last-good")
+    nowhere.keep(library(0))
     assert "could not be kept" in caplog.text
+
+
+def test_nobody_goes_back_to_a_version_before_one_that_could_not_be_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    kept = LastGood(folder / "last-good")
+    kept.keep(library(0))
+    assert kept.newer_than(library(0)) is None
+    newer = kept.newer_than(library(1))
+    assert newer is not None
+    assert newer.version == library(0).version
+    folder.rename(tmp_path / "away")
+    kept.keep(library(1))
+    (tmp_path / "away").rename(folder)
+    assert kept.newer_than(library(1)) is None
 
 
 async def test_a_token_of_an_unknown_version_far_ahead_leads_to_the_main_menu(small: Small) -> None:

@@ -377,7 +377,8 @@
       else call();
     }
   });
-  window.addEventListener("pagehide", unplug);
+  // What a page sends while it is hidden may be lost where another process draws the next one.
+  for (const leaving of ["beforeunload", "pagehide"]) window.addEventListener(leaving, unplug);
 
   setInterval(() => {
     const seconds = Math.floor((Date.now() - since) / 1000);
