@@ -80,6 +80,7 @@ class LastGood:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._behind = False
 
     def keep(self, library: Library) -> None:
         """Write a version down, as a whole or not at all; a full disk is told, and no more."""
@@ -89,7 +90,9 @@ class LastGood:
         try:
             draft.write_bytes(pack(library.sources))
             draft.replace(self._path)
+            self._behind = False
         except OSError as error:
+            self._behind = True
             log.warning("The flow version could not be kept in %s: %s.", self._path, error.strerror)
 
     def holds(self, sources: Mapping[str, bytes]) -> bool:
@@ -98,6 +101,13 @@ class LastGood:
             return self._path is not None and unpack(self._path.read_bytes()) == sources
         except OSError:
             return False
+
+    def newer_than(self, library: Library) -> Library | None:
+        """Give the version where another worker kept it after that library; None where there is nothing newer.
+
+        Whoever could not keep a version itself does not go back to the one before it.
+        """
+        return None if self._behind or self.holds(library.sources) else self.library()
 
     def library(self) -> Library | None:
         """Give the version again; None where there is none, or where this release cannot read it."""
@@ -161,6 +171,7 @@ class Edits:
                 library = await asyncio.to_thread(linted, sources, shown)
             await self._serve(library, told=told)
         except LibraryError as error:
+            await self._catch_up()
             self._refuse(error.problems)
         except Exception as error:  # whatever an edit may bring about: the next edit has to be looked at all the same
             log.error("The flow files could not be read (%s); they are looked at again when they change.", error)
@@ -175,6 +186,13 @@ class Edits:
         elif told:
             log.info("The flow files are those that are served already: version %s.", library.version)
         self._metrics.serves(library.version, 0)
+
+    async def _catch_up(self) -> None:
+        """Serve what held in between, where other workers saw it: this one looked later, or has only just begun."""
+        missed = await asyncio.to_thread(self._last_good.newer_than, self._live.current)
+        if missed is not None:
+            await self._live.serve(missed)
+            log.info("New calls begin with flow version %s, which held before the last edit.", missed.version)
 
     def _refuse(self, problems: list[Problem]) -> None:
         current = self._live.current.version
