@@ -12,7 +12,7 @@ from browsers import DESKTOP, PHONE, accessible, fits, visiting
 from copied_library import Copied
 from exchange_beside import heard, with_exchange
 from hotline_under_test import AT_HOME, OPERATOR_TOKEN, UnderTest, serving
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 from redis.asyncio import Redis
 
 from ivr.exchange.demo import DemoAccounts
@@ -119,18 +119,7 @@ async def test_a_balance_call_by_clicks_on_a_small_screen(browser: Browser, phon
 
 async def test_an_agent_s_telephone_rings_and_both_talk(browser: Browser, phones: UnderTest, redis: Redis) -> None:
     async with visiting(browser, phones.urls[0]) as caller, visiting(browser, phones.urls[1]) as agent:
-        await agent.goto("/phone")
-        await agent.get_by_label("当坐席的电话").check()
-        await agent.get_by_label("坐席号码").select_option(AGENT)
-        await agent.get_by_role("button", name="接上电话").click()
-        await expect(agent.locator("#state")).to_have_text("等电话打进来")
-        await caller.goto("/phone")
-        await caller.get_by_label("拨打").select_option(RINGS_AT_ONCE)
-        await caller.keyboard.press("Enter")
-        await heard(caller, "人工服务，请按零")
-        await caller.keyboard.press("0")
-        await agent.get_by_role("button", name="接听").click()
-        await expect(caller.locator("#state")).to_have_text("已接通")
+        await are_connected(caller, agent)
         await caller.keyboard.type("我的卡丢了")
         await caller.keyboard.press("Enter")
         await expect(agent.locator("#heard .theirs")).to_have_text("对方我的卡丢了")
@@ -138,6 +127,32 @@ async def test_an_agent_s_telephone_rings_and_both_talk(browser: Browser, phones
         await agent.keyboard.press("Escape")
         await expect(agent.locator("#state")).to_have_text("等电话打进来")
         await heard(caller, "请为这次服务评价")
+
+
+async def test_who_leaves_the_page_hangs_up(
+    browser: Browser, phones: UnderTest, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.exchange.service.FORGOTTEN_S", 3600.0)
+    async with visiting(browser, phones.urls[0]) as caller, visiting(browser, phones.urls[1]) as agent:
+        await are_connected(caller, agent)
+        await agent.goto("/log-in")
+        await heard(caller, "请为这次服务评价")
+
+
+async def are_connected(caller: Page, agent: Page) -> None:
+    """Let an agent's telephone wait for calls, and a caller be connected with it."""
+    await agent.goto("/phone")
+    await agent.get_by_label("当坐席的电话").check()
+    await agent.get_by_label("坐席号码").select_option(AGENT)
+    await agent.get_by_role("button", name="接上电话").click()
+    await expect(agent.locator("#state")).to_have_text("等电话打进来")
+    await caller.goto("/phone")
+    await caller.get_by_label("拨打").select_option(RINGS_AT_ONCE)
+    await caller.keyboard.press("Enter")
+    await heard(caller, "人工服务，请按零")
+    await caller.keyboard.press("0")
+    await agent.get_by_role("button", name="接听").click()
+    await expect(caller.locator("#state")).to_have_text("已接通")
 
 
 async def test_silence_and_a_duplicate_webhook_are_buttons(browser: Browser, phones: UnderTest) -> None:
