@@ -302,11 +302,11 @@ async def test_a_member_who_does_not_answer_is_called_again_half_an_hour_later(b
     assert attempts == 1
     assert await bureau.waiting() == []  # from now on it waits in the list alone
     with pytest.raises(NotTaken) as refused:
-        await bureau.taking.take_callback(WANG, *HERE, id_)
+        await bureau.taking.take_callback(WANG, [HERE], id_)
     assert refused.value.why == "early"
     bureau.hotline.clock.ahead_ms += 31 * 60_000
     bureau.carrier.agent_answers = "answered"
-    assert await bureau.taking.take_callback(WANG, *HERE, id_) is not None
+    assert await bureau.taking.take_callback(WANG, [HERE], id_) is not None
     await bureau.phones.settled()
     await backs.handing_over.round()
     assert await backs.list.open() == []

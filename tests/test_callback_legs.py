@@ -16,7 +16,7 @@ from ivr.agents.callback_list import CallbackList
 from ivr.agents.handing_over import HandingOver
 from ivr.agents.legs import Leg, Legs, new_id
 from ivr.agents.outcomes import Outcomes
-from ivr.agents.queue import AgentQueue, Waiter
+from ivr.agents.queue import AgentQueue, Waiter, place_of_callback
 from ivr.agents.ring_limits import CALLS_A_NUMBER
 from ivr.bookings import Booking, Bookings
 from ivr.carrier.verbs import Callee, Dial, Verb
@@ -26,6 +26,7 @@ from ivr.redis_line import connect
 from ivr.serve import sqlite_url
 
 MEMBER = "+8613800138000"
+PLACE = place_of_callback(BOOKING.call, "named")
 WHISPER = "回电，未验证，查询过余额，普通话。请先说出四位暗号，四七二幺。接通对方，请按一。"
 
 
@@ -38,7 +39,7 @@ class Back:
         self.outcomes = Outcomes(redis, deadline=PATIENT)
 
     async def rings(self, booking: Booking = BOOKING, attempt: int = 0) -> Phone:
-        leg = Leg(new_id(), booking.call, *HERE, "7", callback=1, attempt=attempt)
+        leg = Leg(new_id(), PLACE, *HERE, "7", callback=1, attempt=attempt)
         assert (await self.legs.begin(leg, alone=True, kept=msgspec.msgpack.encode(booking))).begun
         return Phone(self.caller.carrier, self.legs, leg)
 
@@ -171,9 +172,61 @@ async def test_a_place_in_the_queue_is_the_callbacks_while_it_is_made_and_gone_a
     phone = await back.rings()
     await phone.answers()
     dialled(await phone.presses("1"))
-    assert [one.call for one in await queue.speaking(*HERE)] == [BOOKING.call]
+    assert [one.call for one in await queue.speaking(*HERE)] == [PLACE]
     assert await phone.ended("completed") == 204
-    assert await queue.card(*HERE, BOOKING.call) is None
+    assert await queue.card(*HERE, PLACE) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "how"), [("failed", "unreached"), ("busy", "over"), ("completed", "over"), ("canceled", "over")]
+)
+async def test_the_desk_is_told_of_a_member_whose_phone_cannot_be_rung(back: Back, status: str, how: str) -> None:
+    phone = await back.rings()
+    await phone.answers()
+    dial, _ = dialled(await phone.presses("1"))
+    assert dial.action is not None
+    assert await back.legs.how(PLACE, "7") == "goes_on"
+    assert over(await phone.post(dial.action, DialCallStatus=status, DialCallDuration="60"))
+    assert (await back.legs.how(PLACE, "7"), await back.legs.how(PLACE, "8")) == (how, "")
+
+
+@pytest.mark.parametrize(("key", "how"), [("", "not_taken"), ("1", "over")])
+async def test_the_desk_is_told_whether_the_agent_took_the_call(back: Back, key: str, how: str) -> None:
+    phone = await back.rings()
+    await phone.answers()
+    await phone.presses(key)
+    assert await phone.ended("completed") == 204
+    assert await back.legs.how(PLACE, "7") == how
+
+
+async def test_a_place_whose_number_may_not_be_called_today_is_not_rung_for_again_and_again(
+    back: Back, redis: Redis
+) -> None:
+    queue = AgentQueue(redis, SEALS, back.caller.hotline.clock, deadline=PATIENT)
+    for _ in range(CALLS_A_NUMBER):
+        phone = await back.rings()
+        await phone.answers()
+        dialled(await phone.presses("1"))
+        await phone.ended("completed")
+    await queue.to_callback(Waiter(BOOKING.call, *HERE, back.caller.hotline.clock()), "named")
+    await queue.take(*HERE, "7")
+    phone = await back.rings()
+    await phone.answers()
+    assert over(await phone.presses("1"))
+    assert await queue.waiting(*HERE) == []
+    assert await back.legs.how(PLACE, "7") == "limit"
+
+
+async def test_while_the_agent_hears_of_a_callback_nobody_else_takes_it(back: Back, redis: Redis) -> None:
+    clock = back.caller.hotline.clock
+    queue = AgentQueue(redis, SEALS, clock, deadline=PATIENT)
+    await queue.to_callback(Waiter(BOOKING.call, *HERE, clock()), "named")
+    await queue.take(*HERE, "7")
+    phone = await back.rings()
+    clock.ahead_ms += 40_000
+    await phone.answers()
+    clock.ahead_ms += 10_000
+    assert await queue.take(*HERE, "8") is None
 
 
 async def test_what_became_of_it_is_in_the_list_three_times_then_the_number_may_be_booked_again(

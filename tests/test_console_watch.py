@@ -1,15 +1,18 @@
 """The look at queues and agents, in a real Valkey: whoever leaves, at any moment, gives back whom the phone rings."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Literal
 
 import pytest
 from redis.asyncio import Redis
 from test_queue import HERE, SEALS, Clock, caller
 
 from ivr.agents.accounts import Account, GroupName
+from ivr.agents.legs import Ending, Leg, Legs
 from ivr.agents.queue import AgentQueue, Waiter
-from ivr.web.cases import Cases
-from ivr.web.presence import GONE_MS, Presence
+from ivr.web.cases import Case, Cases, Phase
+from ivr.web.presence import GONE_MS, Presence, State
 from ivr.web.watch import Watch
 
 LIN, WU = (Account(number, name, "agent", (GroupName(*HERE),), "", "", 0) for number, name in ((7, "lin"), (8, "wu")))
@@ -27,6 +30,13 @@ class HeldUpQueue(AgentQueue):
         return await super().waiting(hotline, group)
 
 
+def watch_of(
+    redis: Redis, queue: AgentQueue, clock: Clock, give_back: Callable[[Account, Waiter], Awaitable[None]]
+) -> Watch:
+    presence, cases = Presence(redis, clock, deadline=5), Cases(redis, SEALS, deadline=5)
+    return Watch(queue, presence, cases, clock, give_back, Legs(redis, SEALS, deadline=5).how)
+
+
 @pytest.mark.parametrize("when", ["amid a look", "between two looks"])
 async def test_who_leaves_gives_the_caller_back(redis: Redis, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
     monkeypatch.setattr("ivr.web.watch.EVERY_S", 0.01)
@@ -39,7 +49,14 @@ async def test_who_leaves_gives_the_caller_back(redis: Redis, monkeypatch: pytes
     async def give_back(account: Account, waiter: Waiter) -> None:
         await given_back.put((account.name, waiter.call))
 
-    watch = Watch(queue, Presence(redis, clock, deadline=5), Cases(redis, SEALS, deadline=5), clock, give_back)
+    watch = Watch(
+        queue,
+        Presence(redis, clock, deadline=5),
+        Cases(redis, SEALS, deadline=5),
+        clock,
+        give_back,
+        Legs(redis, SEALS, deadline=5).how,
+    )
     page, other = watch.listen(LIN, LIN.groups), watch.listen(WU, WU.groups)
     seen = asyncio.ensure_future(anext(page))
     await queue.asked.wait()
@@ -67,7 +84,14 @@ async def test_who_comes_amid_a_look_is_not_told_that_there_is_nobody(
     queue = HeldUpQueue(redis, SEALS, clock, deadline=5)
     await queue.join(caller("a", clock))
     queue.holds_up()
-    watch = Watch(queue, Presence(redis, clock, deadline=5), Cases(redis, SEALS, deadline=5), clock, _to_nobody)
+    watch = Watch(
+        queue,
+        Presence(redis, clock, deadline=5),
+        Cases(redis, SEALS, deadline=5),
+        clock,
+        _to_nobody,
+        Legs(redis, SEALS, deadline=5).how,
+    )
     early = watch.listen(WU, (GroupName("demo", "another"),))
     first = asyncio.ensure_future(anext(early))
     await queue.asked.wait()
@@ -80,6 +104,35 @@ async def test_who_comes_amid_a_look_is_not_told_that_there_is_nobody(
     for page in (early, late):
         await page.aclose()
     await watch.stop()
+
+
+@pytest.mark.parametrize(
+    ("ended", "phase", "state"),
+    [
+        ("over", "over", "wrap_up"),
+        ("unreached", "unreached", "wrap_up"),
+        ("limit", "limit", "wrap_up"),
+        ("not_taken", "missed", "ready"),
+        ("", "over", "wrap_up"),
+    ],
+)
+async def test_a_callback_that_was_taken_from_the_list_is_over_once_the_call_to_the_agent_is(
+    redis: Redis, ended: Ending | Literal[""], phase: Phase, state: State
+) -> None:
+    clock, legs, cases = Clock(), Legs(redis, SEALS, deadline=5), Cases(redis, SEALS, deadline=5)
+    presence = Presence(redis, clock, deadline=5)
+    watch = watch_of(redis, AgentQueue(redis, SEALS, clock, deadline=5), clock, _to_nobody)
+    leg = Leg("a", "CA-a/named", *HERE, str(LIN.id), callback=1)
+    await legs.begin(leg, alone=True)
+    waiter = Waiter(leg.call, *HERE, clock(), kind="callback")
+    await cases.begin(leg.agent, Case(waiter, clock(), clock(), "calling_back", callback=1))
+    await presence.set(LIN, "ready")
+    seen = await watch.look(LIN.groups, [LIN])
+    assert [case and case.phase for case in seen.cases.values()] == ["calling_back"]
+    await (legs.finish(leg, ended) if ended else legs.current(leg.call, leg.agent, drop=True))
+    seen = await watch.look(LIN.groups, [LIN])
+    assert [case and case.phase for case in seen.cases.values()] == [phase]
+    assert (await presence.seen([LIN]))[leg.agent].state == state
 
 
 async def _to_nobody(account: Account, waiter: Waiter) -> None:

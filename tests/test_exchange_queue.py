@@ -168,7 +168,7 @@ async def test_a_callback_rings_the_agent_first_then_the_member_and_notes_that_t
     outcomes = Outcomes(redis, deadline=PATIENT)
     async with office.phone("+8613800138000", answers=True) as one, office.phone(PHONE, answers=True) as other:
         member, agent = Listening(one), Listening(other)
-        assert await office.bureau.taking.take_callback(LI, *HERE, 1) is not None
+        assert await office.bureau.taking.take_callback(LI, [HERE], 1) is not None
         await agent.until("rings")
         await other.do("pick-up")
         await agent.until("hears", "四七二幺")

@@ -199,11 +199,12 @@ async def test_a_callback_has_the_time_of_its_caller_and_needs_nobody_on_the_lin
     assert standing.joined_at == START
     clock.later(3600)
     (left,) = await queue.waiting(*HERE)
-    assert (left.call, left.kind, left.booking, left.joined_at) == ("CA-a", "callback", "name of a booking", START)
+    assert (left.call, left.kind, left.joined_at) == ("CA-a/name of a booking", "callback", START)
+    assert left.booking == "name of a booking"
     await join(queue, clock, "c")
     on_the_line = await queue.take(*HERE, "li", callbacks=False)
     first = await queue.take(*HERE, "wang")
-    assert [one and one.call for one in (on_the_line, first)] == ["CA-c", "CA-a"]
+    assert [one and one.call for one in (on_the_line, first)] == ["CA-c", "CA-a/name of a booking"]
 
 
 async def test_who_waits_again_after_booking_a_callback_has_two_places(queue: AgentQueue, clock: Clock) -> None:
@@ -212,7 +213,7 @@ async def test_who_waits_again_after_booking_a_callback_has_two_places(queue: Ag
     await join(queue, clock, "a")
     first, second, third = await queue.waiting(*HERE)
     assert (first.call, first.kind, first.booking, first.caller_tail) == (
-        "CA-a/callback",
+        "CA-a/name of a booking",
         "callback",
         "name of a booking",
         "8000",
@@ -376,17 +377,16 @@ class Model:
 async def play(queue: AgentQueue, clock: Clock, acts: list[Act]) -> None:
     """Do to the queue and to the model the same, and find no difference after any step."""
     model, agents = Model(), 0
-    for what, who, seconds in acts:
+    for what, caller_s, seconds in acts:
         clock.later(seconds)
         now = clock()
         model.settle(now)
+        booked = f"{caller_s}/booking"
+        who = booked if what in ("back", "speak", "leave") and booked in model.places else caller_s
         place, call = model.places.get(who), f"CA-{who}"
         match what:
             case "join":
                 standing = await queue.join(caller(who, clock))
-                if place is not None and place.kind == "callback":
-                    model.places[f"{who}/callback"] = model.places.pop(who)
-                    place = None
                 if place is None or place.state == "speaking":
                     place = model.places[who] = Place(now, now)
                 if place.state != "speaking":
@@ -400,7 +400,7 @@ async def play(queue: AgentQueue, clock: Clock, acts: list[Act]) -> None:
                 if place and place.takeable and place.kind == "call":
                     place.seen = now
             case "aside":
-                kept = place is not None and place.kind == "call" and place.state != "speaking"
+                kept = place is not None and place.state != "speaking"
                 rung = place.rung_in_vain() if place and kept else None
                 assert await queue.step_aside(*HERE, call) == rung
                 if place and kept:
@@ -408,8 +408,9 @@ async def play(queue: AgentQueue, clock: Clock, acts: list[Act]) -> None:
                     place.state, place.agent = "aside", ""
             case "callback":
                 await queue.to_callback(caller(who, clock), "booking")
-                place = model.places.setdefault(who, Place(now, now))
-                place.kind, place.state, place.agent = "callback", "waiting", ""
+                before = model.places.pop(who, None)
+                place = model.places.setdefault(f"{who}/booking", Place(before.joined if before else now, now))
+                place.kind = "callback"
             case "leave":
                 rung = place.rung_in_vain() if place else None
                 assert await queue.leave(*HERE, call) == rung

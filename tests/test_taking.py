@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
+from calling_floor import two_groups
 from hotline_under_test import Clock
 from msgspec.structs import replace
 from redis.asyncio import Redis
@@ -23,6 +24,7 @@ from ivr.bookings import Bookings
 from ivr.counters import EPOCHS, Counters
 from ivr.database.opening import open_engine
 from ivr.database.upgrading import upgrade
+from ivr.library import default_dirs, load
 from ivr.serve import sqlite_url
 
 HERE = ("demo", "general")
@@ -67,6 +69,7 @@ class Desk:
 
     def __init__(self, redis: Redis, callbacks: CallbackList, *, offered: bool = True) -> None:
         self.clock = Clock()
+        self.library = LIBRARY
         self.queue = AgentQueue(redis, SEALS, self.clock, deadline=PATIENT)
         self.legs = Legs(redis, SEALS, deadline=PATIENT)
         self.callbacks = callbacks
@@ -82,7 +85,7 @@ class Desk:
             self.bookings,
             switchboard=self._board if offered else None,
             enter=self._enter,
-            library=lambda: LIBRARY,
+            library=lambda: self.library,
             now=self.clock,
         )
 
@@ -161,8 +164,8 @@ async def test_of_two_agents_exactly_one_gets_the_caller(desk: Desk) -> None:
 async def test_only_a_number_of_the_group_is_ever_rung(desk: Desk, agent: Agent) -> None:
     await desk.waits("CA1")
     call = await desk.books()
-    for hotline, group in (HERE, ("demo", "english"), ("nowhere", "general")):
-        for take in (desk.taking.take_next(agent, hotline, group), desk.taking.take_callback(agent, hotline, group, 1)):
+    for group in (HERE, ("demo", "english"), ("nowhere", "general")):
+        for take in (desk.taking.take_next(agent, *group), desk.taking.take_callback(agent, [group], 1)):
             with pytest.raises(NotTaken) as refused:
                 await take
             assert refused.value.why == "phone"
@@ -255,11 +258,11 @@ async def test_where_the_hotline_places_no_calls_nobody_is_taken(redis: Redis, c
 
 async def test_a_callback_rings_the_agent_and_keeps_the_booking_for_the_leg_alone(desk: Desk) -> None:
     call = await desk.books()
-    taken = await desk.taking.take_callback(LI, *HERE, 1)
+    taken = await desk.taking.take_callback(LI, [HERE], 1)
     assert taken is not None
     (leg,) = desk.switchboard.legs()
-    assert (leg.call, leg.callback, leg.attempt) == (call, 1, 0)
-    assert desk.entered == [(call, "7")]
+    assert (leg.call, leg.callback, leg.attempt) == (f"{call}/named", 1, 0)
+    assert desk.entered == [(leg.call, "7")]
     kept = await desk.legs.bind(leg, f"CA{1:032x}")
     assert kept is not None
     assert BOOKING.number.encode() in kept
@@ -268,32 +271,33 @@ async def test_a_callback_rings_the_agent_and_keeps_the_booking_for_the_leg_alon
 
 async def test_never_are_more_callbacks_dialled_than_agents_have_taken(desk: Desk) -> None:
     await desk.books()
-    taken = await asyncio.gather(*(desk.taking.take_callback(agent, *HERE, 1) for agent in (LI, WANG) * 3))
-    assert sum(one is not None for one in taken) == len(desk.switchboard.rung) == 1
+    taken = await asyncio.gather(*(desk.taking.take_callback(agent, [HERE], 1) for agent in (LI, WANG) * 3))
+    assert len(desk.switchboard.rung) == 1
+    assert [one is not None for one in taken] in ([True, False] * 3, [False, True] * 3)
 
 
 async def test_a_callback_is_dialled_when_it_is_due_within_hours_and_of_its_own_hotline(desk: Desk) -> None:
     await desk.books()
     await desk.callbacks.note(1, "no_answer", desk.clock())
     with pytest.raises(NotTaken) as refused:
-        await desk.taking.take_callback(LI, *HERE, 1)
+        await desk.taking.take_callback(LI, [HERE], 1)
     assert refused.value.why == "early"
     desk.clock.ahead_ms += AGAIN_MS + 60_000
-    taken = await desk.taking.take_callback(LI, *HERE, 1)
+    taken = await desk.taking.take_callback(LI, [HERE], 1)
     assert taken is not None
     assert [leg.attempt for leg in desk.switchboard.legs()] == [1]
-    assert await desk.taking.take_callback(Agent(9), *HERE, 2) is None
+    assert await desk.taking.take_callback(Agent(9), [HERE], 2) is None
     await desk.callbacks.note(1, "reached", desk.clock())
-    assert await desk.taking.take_callback(LI, *HERE, 1) is None
+    assert await desk.taking.take_callback(LI, [HERE], 1) is None
 
 
 async def test_nobody_is_called_back_at_night(desk: Desk) -> None:
     await desk.books("office_hours")
     desk.clock.ahead_ms += _until_night(desk.clock())
     with pytest.raises(NotTaken) as refused:
-        await desk.taking.take_callback(Agent(7, "+12025550134"), "office_hours", "general", 1)
+        await desk.taking.take_callback(Agent(7, "+12025550134"), [("office_hours", "general")], 1)
     assert refused.value.why == "off_duty"
-    assert await desk.taking.take_callback(LI, *HERE, 1) is None
+    assert await desk.taking.take_callback(LI, [HERE], 1) is None
     assert desk.switchboard.rung == []
 
 
@@ -308,10 +312,87 @@ async def test_a_callback_is_taken_by_its_own_place_though_its_caller_waits_agai
     await desk.queue.to_callback(Waiter(BOOKING.call, *HERE, desk.clock()), "named")
     desk.clock.ahead_ms += 1000
     await desk.waits(BOOKING.call)
-    assert await desk.taking.take_callback(LI, *HERE, 1) is not None
+    assert await desk.taking.take_callback(LI, [HERE], 1) is not None
     assert [leg.callback for leg in desk.switchboard.legs()] == [1]
-    assert sorted(await desk.waiting()) == [f"{BOOKING.call} waiting", f"{BOOKING.call}/callback ringing"]
-    assert await desk.taking.take_callback(WANG, *HERE, 1) is None
+    assert sorted(await desk.waiting()) == [f"{BOOKING.call} waiting", f"{BOOKING.call}/named ringing"]
+    assert await desk.taking.take_callback(WANG, [HERE], 1) is None
+
+
+TWO_GROUPS = ("queue", "general"), ("queue", "english")
+
+
+@pytest.fixture
+def bureau(desk: Desk, tmp_path: Path) -> Desk:
+    """Give a desk at a hotline of which two groups have a queue; Li has a phone in the first, Wang in the second."""
+    desk.library = load(two_groups(tmp_path / "flows"), default_dirs()[1])
+    return desk
+
+
+async def test_a_callback_is_taken_with_its_place_though_that_is_in_the_queue_of_another_group(bureau: Desk) -> None:
+    li, wang = Agent(7, "+12025550135"), Agent(8, "+12025550136")
+    await bureau.books("queue")
+    await bureau.queue.to_callback(Waiter(BOOKING.call, *TWO_GROUPS[1], bureau.clock()), "named")
+    assert await bureau.taking.take_callback(li, TWO_GROUPS, 1) is not None
+    assert [(leg.group, leg.agent) for leg in bureau.switchboard.legs()] == [("english", "7")]
+    assert [one.state for one in await bureau.queue.waiting(*TWO_GROUPS[1])] == ["ringing"]
+    assert await bureau.taking.take_next(wang, *TWO_GROUPS[1]) is None
+    assert await bureau.taking.take_callback(wang, TWO_GROUPS, 1) is None
+    assert len(bureau.switchboard.rung) == 1
+
+
+async def test_whoever_takes_a_place_for_which_a_phone_rings_already_is_told(bureau: Desk) -> None:
+    """The place came into the queue after the callback was taken from the list."""
+    await bureau.books("queue")
+    assert await bureau.taking.take_callback(Agent(7, "+12025550135"), TWO_GROUPS, 1) is not None
+    await bureau.queue.to_callback(Waiter(BOOKING.call, *TWO_GROUPS[1], bureau.clock()), "named")
+    with pytest.raises(NotTaken) as refused:
+        await bureau.taking.take_next(Agent(8, "+12025550136"), *TWO_GROUPS[1])
+    assert refused.value.why == "elsewhere"
+    assert [one.state for one in await bureau.queue.waiting(*TWO_GROUPS[1])] == ["waiting"]
+    assert len(bureau.switchboard.rung) == 1
+
+
+async def test_who_clicks_again_on_a_callback_in_the_queue_has_the_same_one(desk: Desk) -> None:
+    await desk.books()
+    await desk.queue.to_callback(Waiter(BOOKING.call, *HERE, desk.clock()), "named")
+    taken = [await desk.taking.take_next(LI, *HERE) for _ in range(2)]
+    assert [one and one.kind for one in taken] == ["callback"] * 2
+    assert len(desk.switchboard.rung) == 1
+
+
+async def test_a_callback_is_made_for_the_group_whose_number_the_agents_phone_is(bureau: Desk) -> None:
+    await bureau.books("queue")
+    assert await bureau.taking.take_callback(Agent(8, "+12025550136"), TWO_GROUPS, 1) is not None
+    assert [leg.group for leg in bureau.switchboard.legs()] == ["english"]
+
+
+async def test_a_callback_that_was_tried_by_hand_waits_in_the_list_alone(desk: Desk) -> None:
+    await desk.books()
+    await desk.queue.to_callback(Waiter(BOOKING.call, *HERE, desk.clock()), "named")
+    (tried,) = await desk.callbacks.open()
+    await desk.callbacks.note(1, "no_answer", desk.clock())
+    await desk.taking.tried(tried)
+    assert await desk.waiting() == []
+
+
+async def test_a_callback_that_was_tried_elsewhere_is_not_dialled_again_before_its_time(desk: Desk) -> None:
+    await desk.books()
+    await desk.queue.to_callback(Waiter(BOOKING.call, *HERE, desk.clock()), "named")
+    await desk.callbacks.note(1, "no_answer", desk.clock())
+    with pytest.raises(NotTaken) as refused:
+        await desk.taking.take_next(LI, *HERE)
+    assert refused.value.why == "early"
+    assert (desk.switchboard.rung, await desk.waiting()) == ([], [])
+
+
+async def test_two_callbacks_of_one_call_have_each_their_place(desk: Desk) -> None:
+    await desk.callbacks.take_over({name: replace(BOOKING, at=desk.clock() - 1, hotline="demo") for name in "ab"})
+    for name in "ab":
+        await desk.queue.to_callback(Waiter(BOOKING.call, *HERE, desk.clock()), name)
+    assert await desk.taking.take_callback(LI, [HERE], 1) is not None
+    assert sorted(await desk.waiting()) == [f"{BOOKING.call}/a ringing", f"{BOOKING.call}/b waiting"]
+    assert await desk.taking.take_callback(WANG, [HERE], 2) is not None
+    assert [leg.callback for leg in desk.switchboard.legs()] == [1, 2]
 
 
 async def test_a_place_in_the_queue_that_became_a_callback_is_taken_in_its_turn(desk: Desk) -> None:
@@ -322,8 +403,8 @@ async def test_a_place_in_the_queue_that_became_a_callback_is_taken_in_its_turn(
     taken = await desk.taking.take_next(LI, *HERE)
     assert taken is not None
     assert (taken.kind, [leg.callback for leg in desk.switchboard.legs()]) == ("callback", [1])
-    assert await desk.taking.take_callback(WANG, *HERE, 1) is None
-    assert await desk.waiting() == [f"{BOOKING.call} ringing", "CA2 waiting"]
+    assert await desk.taking.take_callback(WANG, [HERE], 1) is None
+    assert await desk.waiting() == [f"{BOOKING.call}/named ringing", "CA2 waiting"]
 
 
 async def test_a_callback_that_cannot_be_made_holds_up_nobody_who_is_on_the_line(desk: Desk) -> None:
@@ -338,7 +419,7 @@ async def test_a_callback_that_cannot_be_made_holds_up_nobody_who_is_on_the_line
     taken = await desk.taking.take_next(LI, *HERE)
     assert taken is not None
     assert taken.call == "CA2"
-    assert await desk.waiting() == [f"{BOOKING.call} waiting", "CA2 ringing"]
+    assert await desk.waiting() == [f"{BOOKING.call}/{name} waiting", "CA2 ringing"]
     assert booked is not None
     await desk.callbacks.take_over({name: booked})
     assert (await desk.taking.take_next(WANG, *HERE)) is not None

@@ -5,12 +5,12 @@ queue, so the same webhook again gets the same answer and changes nothing more.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
-from ivr.agents.legs import TALKING_MS, Leg, Legs, queue_name
+from ivr.agents.legs import TALKING_MS, Ending, Leg, Legs, queue_name
 from ivr.agents.outcomes import Ended, Outcomes
 from ivr.agents.queue import AgentQueue, Waiter
 from ivr.agents.ring_limits import RingLimits
@@ -137,6 +137,7 @@ class LegCalls:
         catalogs = self._library().catalogs
         if leg.callback:
             about = msgspec.msgpack.decode(kept, type=Booking)
+            await self._queue.keep_ringing(leg.hotline, leg.group, leg.call, leg.agent)
             return about_a_callback(
                 catalogs, lang, verified=about.verified, asked=about.asked, speaks=about.lang, code=about.code
             )
@@ -182,7 +183,8 @@ class LegCalls:
         """Dial the number of the booking, in the mainland's form; nothing that anybody keyed as it stands."""
         number = international(msgspec.msgpack.decode(kept, type=Booking).number)
         if number is None or not await self._limits.may_reach(leg, number, self._library()):
-            await self._let_go(leg)
+            await self._queue.leave(leg.hotline, leg.group, leg.call)  # or it would be rung for again and again
+            await self.legs.finish(leg, "limit")
             return _over(leg)
         await self._queue.bridged(leg.hotline, leg.group, leg.call, leg.agent)
         await self.legs.bind(leg, told.sid, for_ms=TALKING_MS)
@@ -198,7 +200,7 @@ class LegCalls:
     async def _ended(self, leg: Leg, told: Told) -> None:
         if leg.callback:
             await self._note_outcome(leg, told)
-        await self._let_go(leg)
+        await self._let_go(leg, "unreached" if leg.callback and told.status == "failed" else "")
 
     async def _note_outcome(self, leg: Leg, told: Told) -> None:
         """Note by itself how a callback ended. What the carrier could not dial, or took back, was no attempt."""
@@ -207,13 +209,13 @@ class LegCalls:
             outcome = Ended(leg.callback, leg.attempt, "reached" if spoke else "no_answer", self._now())
             await self._outcomes.note(outcome)
 
-    async def _let_go(self, leg: Leg) -> None:
+    async def _let_go(self, leg: Leg, how: Ending | Literal[""] = "") -> None:
         """End a leg: who waits and was not put through is at the head again; a callback waits in the list alone."""
         if not await self._queue.give_back(leg.hotline, leg.group, leg.call, leg.agent) and leg.callback:
             place = await self._queue.card(leg.hotline, leg.group, leg.call)
             if place is not None and (place.state, place.agent) == ("speaking", leg.agent):
                 await self._queue.leave(leg.hotline, leg.group, leg.call)
-        await self.legs.finish(leg)
+        await self.legs.finish(leg, how)
 
     async def _waiter(self, leg: Leg) -> Waiter | None:
         """Give the caller, where the leg's agent is the one whose call it is."""

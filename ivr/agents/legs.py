@@ -6,7 +6,7 @@ own CallSid, which only the carrier knows, is bound to it by the first word of i
 
 import re
 from secrets import token_hex
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +18,12 @@ from ivr.seals import Seals
 Stage = Literal["answered", "keyed", "dialled", "warning", "member", "status"]
 """Which of a leg's webhooks a URL is for: the first one, the key after the whisper, what became of the dial, the
 document for the caller who is fetched from the queue, and the callbacks of the member's leg and of its own."""
+
+Ending = Literal["not_taken", "over", "unreached", "limit"]
+"""How a leg has ended: nobody took the call, or it was put through; or the member's phone could not be rung at all,
+or so often nobody is called back in a day."""
+ENDED_MS: Final = 60_000
+"""How long it is known how a leg has ended."""
 
 RINGING_MS: Final = 43_000
 """How long a leg is current that nobody has answered: it is forgotten just before the queue takes its caller back."""
@@ -55,10 +61,11 @@ class Leg(
 
 
 class Begun(NamedTuple):
-    """Whether a leg has begun, and the CallSid of the one that was going on for the same caller, if there was one."""
+    """Whether a leg has begun, and of the one that was going on for the same caller, if any, the CallSid and agent."""
 
     begun: bool
     before: str
+    agent_before: str
 
 
 class Legs:
@@ -87,19 +94,27 @@ class Legs:
         `kept` is sealed, and given to whoever binds the leg.
         """
         sealed = self._seals.seal(kept, call=leg.call, what=_KEPT) if kept else b""
-        begun, before = await self._do("begin", leg, leg.agent, "1" if alone else "", sealed, RINGING_MS)
-        return Begun(bool(begun), before.decode())
+        begun, before, of = await self._do("begin", leg, leg.agent, "1" if alone else "", sealed, RINGING_MS)
+        return Begun(bool(begun), before.decode(), of.decode())
 
     async def bind(self, leg: Leg, sid: str, *, for_ms: int = RINGING_MS) -> bytes | None:
-        """Give what was kept for a leg; None where it is not the current one, or not that of this CallSid."""
-        sealed = await self._do("bind", leg, sid, for_ms)
+        """Give what was kept for a leg; None where it is not the current one, or not that of this CallSid.
+
+        Whoever binds it for a talk has been put through.
+        """
+        sealed = await self._do("bind", leg, sid, for_ms, "1" if for_ms == TALKING_MS else "")
         if sealed is None:
             return None
         return self._seals.open(sealed, call=leg.call, what=_KEPT) if sealed else b""
 
-    async def finish(self, leg: Leg) -> bool:
+    async def finish(self, leg: Leg, how: Ending | Literal[""] = "") -> bool:
         """End a leg; tell whether it was the current one, which it is to exactly one who ends it."""
-        return bool(await self._do("finish", leg))
+        return bool(await self._do("finish", leg, how, ENDED_MS))
+
+    async def how(self, call: str, agent: str) -> Ending | Literal["goes_on", ""]:
+        """Tell how this agent's leg for a caller ended, or that it goes on; empty where neither is known (any more)."""
+        told = (await self._line.ask(self._script([_key(call)], ["how", "", agent]))).decode()
+        return told if told in ("goes_on", *get_args(Ending)) else ""
 
     async def current(self, call: str, agent: str, *, drop: bool = False) -> str:
         """Give the CallSid of the leg that goes on for a caller and this agent, which may `drop` it; empty for none."""

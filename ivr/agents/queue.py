@@ -17,15 +17,12 @@ from redis.asyncio import Redis
 from ivr.redis_line import PATIENCE, RedisLine, StoreAway
 from ivr.seals import Seals
 
-__all__ = ["AgentQueue", "Standing", "StoreAway", "Waiter"]
+__all__ = ["AgentQueue", "Standing", "StoreAway", "Waiter", "place_of_callback"]
 
 State = Literal["waiting", "aside", "ringing", "speaking"]
 
 ANSWERS_NEEDED: Final = 10
 """So many humans must have answered within half an hour before anybody is told how long it may take."""
-
-APART: Final = "/callback"
-"""What follows the CallSid in the name of a callback's place once its caller waits again; the script names it so."""
 
 _MINUTE_MS: Final = 60_000
 _WHAT: Final = "waiter"
@@ -34,7 +31,7 @@ _WHAT: Final = "waiter"
 class Waiter(Struct, frozen=True, omit_defaults=True):
     """Somebody who waits, and what the agent sees of them: the caller's card. Instants are ms since 1970.
 
-    `call` is the CallSid; that of a callback goes on with ``/callback`` where its caller waits again. `path` are the
+    `call` is the CallSid; that of a callback is the name of its place, as `place_of_callback` gives it. `path` are the
     services that were chosen in the call, `asked` the last of them before the agent, `answered` whether it was given.
     `caller_tail` and `keyed_tail` are the last four of the calling number and of the number that was keyed, each empty
     where there is none. `age_band` is ``60+`` or empty. `booking` names the callback that the place of a caller became,
@@ -122,8 +119,8 @@ class AgentQueue:
     async def to_callback(self, waiter: Waiter, booking: str) -> Standing:
         """Make the place of a caller, who hangs up, that of a callback: it keeps its time. `booking` is its name."""
         card = self._card(replace(waiter, kind="callback", booking=booking))
-        joined = str(waiter.joined_at)
-        return self._standing(await self._do("callback", waiter.hotline, waiter.group, waiter.call, joined, card))
+        joined, own = str(waiter.joined_at), place_of_callback(waiter.call, booking)
+        return self._standing(await self._do("callback", waiter.hotline, waiter.group, waiter.call, joined, card, own))
 
     async def leave(self, hotline: str, group: str, call: str) -> str | None:
         """Give up a place, because its caller hung up or was served; None where there was none.
@@ -187,14 +184,6 @@ class AgentQueue:
         answer = await self._do("card", hotline, group, call)
         return self._waiter(hotline, group, answer) if answer else None
 
-    async def place_of_callback(self, hotline: str, group: str, call: str) -> str | None:
-        """Name the place of the callback that was booked in a call, who may wait again beside it; None for none."""
-        for name in (call, call + APART):
-            card = await self.card(hotline, group, name)
-            if card is not None and card.kind == "callback":
-                return name
-        return None
-
     async def _do(self, act: str, hotline: str, group: str, call: str, *more: str | bytes) -> Any:
         keys = [f"ivr:{{queue:{hotline}/{group}}}:{name}" for name in ("order", "due", "states", "cards", "answers")]
         return await self._line.ask(self._script(keys, [act, self._now(), call, *more]))
@@ -227,6 +216,11 @@ class AgentQueue:
             each = (self._now() - int(first)) / recent
             minutes = max(1, ceil(each * (ahead + 1) / _MINUTE_MS))
         return Standing(state.decode(), int(joined), ahead, minutes)
+
+
+def place_of_callback(call: str, booking: str) -> str:
+    """Name the place of the callback that was booked in a call; `booking` is what `ivr.bookings` names it."""
+    return f"{call}/{booking}"
 
 
 def _agent(told: bytes | None) -> str | None:

@@ -4,14 +4,14 @@ Whatever goes wrong on the way, whoever was taken is back at the head of the que
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Literal, Protocol
 
 import msgspec
 
 from ivr.agents.callback_list import Callback
-from ivr.agents.legs import Leg, Legs, new_id
-from ivr.agents.queue import AgentQueue, Waiter
+from ivr.agents.legs import Ending, Leg, Legs, new_id
+from ivr.agents.queue import AgentQueue, Waiter, place_of_callback
 from ivr.agents.ring_limits import RingLimits
 from ivr.agents.switchboard import NotRung, Switchboard
 from ivr.bookings import Booking, Bookings
@@ -27,9 +27,13 @@ LONGEST_RINGING_S: Final = 40
 CALLBACKS_S: Final = 3.0
 RING_S: Final = 6.0
 
-Why = Literal["phone", "audit", "limit", "carrier", "early", "off_duty", "unreadable", "database", "not_offered"]
+Why = Literal[
+    "phone", "audit", "limit", "carrier", "early", "elsewhere", "off_duty", "unreadable", "database", "not_offered"
+]
 
-OF_THE_CALLBACK: Final[frozenset[Why]] = frozenset({"early", "off_duty", "unreadable", "database"})
+Rings = Literal["mine", "another's"]
+
+OF_THE_CALLBACK: Final[frozenset[Why]] = frozenset({"early", "elsewhere", "off_duty", "unreadable", "database"})
 """What keeps a callback from being taken, and nobody else."""
 
 
@@ -118,50 +122,86 @@ class Taking:
         """Ring the agent's phone for somebody who was taken, or put that one back."""
         leg = Leg(new_id(), waiter.call, waiter.hotline, waiter.group, str(agent.id))
         try:
+            group = self._allowed(agent, waiter.hotline, waiter.group)
             if waiter.kind == "callback":
-                callback = await self._found(lambda: self._callbacks.named(waiter.booking))
-                if callback is None:
-                    raise await self._not_listed(waiter)
-                leg, booking = self._of_callback(leg, callback)
-                await self._ring(agent, leg, booking)
+                callback = await self._listed(waiter)
+                booking = self._readable(callback)
+                self._on_duty(group)
+                if await self._ring(agent, _of_callback(leg, callback), booking, group) == "another's":
+                    raise NotTaken("elsewhere", "Another agent's phone rings for this callback.")
             else:
-                await self._ring(agent, leg, None)
+                await self._ring(agent, leg, None, group)
         except BaseException:
             await self._queue.give_back(waiter.hotline, waiter.group, waiter.call, leg.agent)
             raise
         return waiter
 
-    async def _not_listed(self, waiter: Waiter) -> NotTaken:
-        """Give up the place of a callback that is done; one that the database does not have yet keeps it."""
-        if waiter.booking not in await self._bookings.waiting():
-            await self._queue.leave(waiter.hotline, waiter.group, waiter.call)
-        return NotTaken("early", "The callback is not in the list.")
+    async def _listed(self, waiter: Waiter) -> Callback:
+        """Give the callback of a place; one that the database does not have yet keeps the place, and is not taken.
 
-    async def take_callback(self, agent: Agent, hotline: str, group: str, id_: int) -> Callback | None:
-        """Take a callback that is due and ring the agent's phone; None where another agent has it, or it is done."""
-        self._allowed(agent, hotline, group)
+        The place of one that is done is given up, as is that of one that was tried meanwhile: that waits in the list.
+        """
+        comes = waiter.booking in await self._bookings.waiting()
+        callback = await self._found(lambda: self._callbacks.named(waiter.booking))
+        if callback is not None and callback.due_at <= self._now():
+            return callback
+        if callback is not None or not comes:
+            await self._queue.leave(waiter.hotline, waiter.group, waiter.call)
+        raise NotTaken("early", "The callback is not due, or not in the list.")
+
+    async def take_callback(self, agent: Agent, groups: Sequence[tuple[str, str]], id_: int) -> Callback | None:
+        """Take a callback that is due and ring the agent's phone; None where another agent has it, or it is done.
+
+        It is made for whichever of the agent's `groups` may make it now. Where it has a place in a queue, also in that
+        of another group to which its caller was handed over, the place is taken with it.
+        """
+        allowed = self._all_allowed(agent, groups)
         callback = await self._found(lambda: self._callbacks.numbered(id_))
         if callback is None:
             return None
         if callback.due_at > self._now():
             raise NotTaken("early", "The callback is not due yet.")
-        call = "" if callback.booking is None else callback.booking.call
-        place = await self._queue.place_of_callback(hotline, group, call)
-        leg, booking = self._of_callback(Leg(new_id(), place or call, hotline, group, str(agent.id)), callback)
-        if booking.hotline != hotline:
+        booking = self._readable(callback)
+        ours = {name: group for (hotline, name), group in allowed.items() if hotline == booking.hotline}
+        if not ours:
             return None
-        # Where it has a place in the queue, the place is taken with it.
+        name = next((name for name, one in ours.items() if self._is_on_duty(one)), next(iter(ours)))
+        self._on_duty(ours[name])
+        call = place_of_callback(booking.call, callback.name)
+        place = await self._place(booking.hotline, call)
         if place is not None:
-            taken = await self._queue.take(hotline, group, str(agent.id), call=place)
-            if taken is None or taken.call != place:  # another agent has it, or this agent somebody else
+            taken = await self._queue.take(booking.hotline, place, str(agent.id), call=call)
+            if taken is None or taken.call != call:  # another agent has it, or this agent somebody else
                 return None
+        rings: Rings = "another's"
         try:
-            rung = await self._ring(agent, leg, booking)
-        except BaseException:
-            if place is not None:
-                await self._queue.give_back(hotline, group, place, str(agent.id))
-            raise
-        return callback if rung else None
+            leg = Leg(new_id(), call, booking.hotline, place or name, str(agent.id))
+            rings = await self._ring(agent, _of_callback(leg, callback), booking, ours[name])
+        finally:
+            if rings == "another's" and place is not None:
+                await self._queue.give_back(booking.hotline, place, call, str(agent.id))
+        return None if rings == "another's" else callback
+
+    async def tried(self, callback: Callback) -> None:
+        """Note that a callback was tried by hand: it waits in the list alone, or no more.
+
+        An agent keeps the place whose phone rings for it.
+        """
+        if callback.booking is None:
+            return
+        hotline, call = callback.booking.hotline, place_of_callback(callback.booking.call, callback.name)
+        place = await self._place(hotline, call, "waiting")
+        if place is not None:
+            await self._queue.leave(hotline, place, call)
+
+    async def _place(self, hotline: str, call: str, *states: str) -> str | None:
+        """Name the group in whose queue a callback has a place, in one of these states where any are named."""
+        there = self._library().hotlines.hotlines.get(hotline)
+        for name in () if there is None else there.agents:
+            card = await self._queue.card(hotline, name, call)
+            if card is not None and (not states or card.state in states):
+                return name
+        return None
 
     async def let_go(self, agent: Agent, hotline: str, group: str, call: str) -> None:
         """Give back whom an agent's phone rings for, and let it ring no more; nothing where both speak already."""
@@ -169,6 +209,10 @@ class Taking:
             return
         if sid := await self._legs.current(call, str(agent.id), drop=True):
             await self._hang_up(sid)
+
+    async def how(self, call: str, agent: str) -> Ending | Literal["goes_on", ""]:
+        """Tell how the call to an agent's phone for somebody ended, or that it goes on; empty where nobody knows."""
+        return await self._legs.how(call, agent)
 
     # --- how a phone is rung ---
 
@@ -182,13 +226,24 @@ class Taking:
             raise NotTaken("phone", f"The phone of agent {agent.id} is no number of the group {hotline}/{group}.")
         return found
 
-    async def _ring(self, agent: Agent, leg: Leg, booking: Booking | None) -> bool:
-        """Ring the agent's phone, once for all who ask at once; False where another agent's rings for it already."""
-        group = self._allowed(agent, leg.hotline, leg.group)
+    def _all_allowed(self, agent: Agent, groups: Sequence[tuple[str, str]]) -> dict[tuple[str, str], AgentGroup]:
+        """Give those groups of which the agent's phone is one of the numbers; raises where it is of none."""
+        found, refused = {}, NotTaken("phone", f"Agent {agent.id} has no group.")
+        for hotline, group in groups:
+            try:
+                found[hotline, group] = self._allowed(agent, hotline, group)
+            except NotTaken as not_taken:
+                refused = not_taken
+        if not found:
+            raise refused
+        return found
+
+    async def _ring(self, agent: Agent, leg: Leg, booking: Booking | None, group: AgentGroup) -> Rings:
+        """Ring the agent's phone, once for all who ask at once; tell whose rings now."""
         kept = b"" if booking is None else msgspec.msgpack.encode(booking)
-        began, before = await self._legs.begin(leg, alone=booking is not None, kept=kept)
+        began, before, agent_before = await self._legs.begin(leg, alone=booking is not None, kept=kept)
         if not began:
-            return booking is None
+            return "mine" if agent_before == leg.agent else "another's"
         try:
             if before:
                 await self._hang_up(before)
@@ -200,7 +255,7 @@ class Taking:
         except BaseException:
             await self._legs.finish(leg)
             raise
-        return True
+        return "mine"
 
     async def _rung(self, phone: str, leg: Leg, seconds: int) -> None:
         if self._switchboard is None:
@@ -231,13 +286,19 @@ class Taking:
         except Exception as error:  # every driver raises its own
             raise NotTaken("database", f"The list of callbacks cannot be read: {type(error).__name__}.") from None
 
-    def _of_callback(self, leg: Leg, callback: Callback) -> tuple[Leg, Booking]:
-        """Give the leg of a callback with its booking; one that is readable, and only within the group's hours."""
+    def _readable(self, callback: Callback) -> Booking:
         booking = callback.booking
         if booking is None or international(booking.number) is None:
             raise NotTaken("unreadable", "The callback's number cannot be read.")
-        library = self._library()
-        duty = library.hotlines.hotlines[leg.hotline].agents[leg.group].duty
-        if not on_duty(duty, library.working_days, china_time(self._now())):
+        return booking
+
+    def _is_on_duty(self, group: AgentGroup) -> bool:
+        return on_duty(group.duty, self._library().working_days, china_time(self._now()))
+
+    def _on_duty(self, group: AgentGroup) -> None:
+        if not self._is_on_duty(group):
             raise NotTaken("off_duty", "Nobody is called back outside the hours of the group.")
-        return msgspec.structs.replace(leg, callback=callback.id, attempt=callback.attempts), booking
+
+
+def _of_callback(leg: Leg, callback: Callback) -> Leg:
+    return msgspec.structs.replace(leg, callback=callback.id, attempt=callback.attempts)

@@ -95,21 +95,8 @@ end
 
 local acts = {}
 
--- Who waits again after a callback was booked has two places.
-local function set_callback_apart(place)
-  local apart, card, ends = call .. '/callback', redis.call('HGET', cards, call), redis.call('ZSCORE', due, call)
-  drop(call)
-  redis.call('HSET', cards, apart, card or '')
-  put(apart, place, place.state, place.agent)
-  redis.call('ZADD', due, ends, apart)
-end
-
 function acts.join(joined, card)
   local place = kept_of(call)
-  if place and place.kind == 'callback' and place.state ~= 'done' then
-    set_callback_apart(place)
-    place = nil
-  end
   if place and (place.state == 'speaking' or place.state == 'done') then
     -- A round of the wait that this talk has ended may come late; whoever comes later waits anew.
     if tonumber(joined) < place.since then return {'speaking', ms(place.joined), 0, 0, ms(now)} end
@@ -126,7 +113,7 @@ end
 function acts.look()
   local place = place_of(call)
   if not place then return false end
-  if place.state ~= 'waiting' or place.kind == 'callback' then return standing(call, place) end
+  if place.state ~= 'waiting' then return standing(call, place) end
   place.seen = now
   put(call, place, 'waiting')
   return standing(call, place)
@@ -139,18 +126,21 @@ end
 
 function acts.aside()
   local place = place_of(call)
-  if not place or place.state == 'speaking' or place.kind == 'callback' then return false end
+  if not place or place.state == 'speaking' then return false end
   local agent = rung_in_vain(place)
   put(call, place, 'aside')
   return agent
 end
 
-function acts.callback(joined, card)
-  local place = place_of(call) or {joined = tonumber(joined), since = now}
-  place.kind, place.seen = 'callback', now
-  redis.call('HSET', cards, call, card)
-  put(call, place, 'waiting')
-  return standing(call, place)
+-- Its place is its own: the caller may wait again beside it. One that was booked before stays as it is.
+function acts.callback(joined, card, own)
+  local before, place = place_of(call), place_of(own)
+  drop(call)
+  if place then return standing(own, place) end
+  place = {joined = before and before.joined or tonumber(joined), kind = 'callback', seen = now}
+  redis.call('HSET', cards, own, card)
+  put(own, place, 'waiting')
+  return standing(own, place)
 end
 
 function acts.leave()
@@ -219,6 +209,6 @@ function acts.list()
   return all
 end
 
-local answer = acts[act](ARGV[4], ARGV[5])
+local answer = acts[act](ARGV[4], ARGV[5], ARGV[6])
 keep()
 return answer

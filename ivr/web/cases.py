@@ -9,9 +9,10 @@ from ivr.agents.queue import Waiter
 from ivr.redis_line import RedisLine
 from ivr.seals import Seals
 
-Phase = Literal["ringing", "speaking", "over", "missed", "calling_back"]
+Phase = Literal["ringing", "speaking", "over", "missed", "calling_back", "unreached", "limit"]
 """``missed``: the agent's phone was not answered, and the caller waits again. ``over``: both have hung up, or the
-caller did before they spoke. ``calling_back``: a callback, whose two phones ring one after the other."""
+caller did before they spoke. ``calling_back``: a callback, whose two phones ring one after the other. ``unreached``:
+a callback that is over, since the carrier could not ring the member; ``limit``: since so often nobody is rung."""
 
 KEPT_MS: Final = 12 * 3600_000
 _WHAT: Final = "case"

@@ -35,7 +35,7 @@ class Desk:
         async def give_back(agent: Account, waiter: Waiter) -> None:
             await taking.let_go(agent, waiter.hotline, waiter.group, waiter.call)
 
-        self._watch = Watch(queue, presence, cases, parts.now, give_back)
+        self._watch = Watch(queue, presence, cases, parts.now, give_back, taking.how)
         console = Console(
             guard,
             pages,

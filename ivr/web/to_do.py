@@ -11,7 +11,7 @@ from starlette.routing import Route
 from ivr.agents.accounts import Account, GroupName
 from ivr.agents.callback_list import ATTEMPTS, Callback, CallbackList, Outcome
 from ivr.agents.note_list import NoteList, Unhappy
-from ivr.agents.queue import Waiter
+from ivr.agents.queue import Waiter, place_of_callback
 from ivr.agents.taking import NotTaken, Taking
 from ivr.audit.trail import AuditTrail
 from ivr.bookings import Booking, Bookings
@@ -94,16 +94,17 @@ class ToDo:
         before = await self._cases.of(agent)
         if before is not None and before.phase != "missed":
             return await self._list(visit, BUSY)
-        group = next(one for one in self._groups(visit.account) if one.hotline == callback.booking.hotline)
+        groups = [one for one in self._groups(visit.account) if one.hotline == callback.booking.hotline]
         try:
-            taken = await self._taking.take_callback(visit.account, *group, callback.id)
+            taken = await self._taking.take_callback(visit.account, groups, callback.id)
         except NotTaken as error:
             log.warning("Agent %s could not call back: %s", agent, error)
             return await self._list(visit, NOT_TAKEN[error.why])
         if taken is None or taken.booking is None:
             return await self._list(visit, DONE)
         now = self._now()
-        case = Case(_waiter(taken.booking, group), now, now, "calling_back", callback=callback.id)
+        waiter = _waiter(taken.booking, groups[0], place_of_callback(taken.booking.call, taken.name))
+        case = Case(waiter, now, now, "calling_back", callback=callback.id)
         await self._cases.begin(agent, case)
         return await self._list(visit)
 
@@ -130,6 +131,7 @@ class ToDo:
         )
         if noted is None:
             return await self._list(visit, DONE)
+        await self._taking.tried(callback)
         if noted.outcome:
             await self._bookings.closed(noted.name)
         return await self._list(visit)
@@ -195,9 +197,9 @@ def hotlines_of(account: Account, groups: Callable[[Account], tuple[GroupName, .
     return frozenset(group.hotline for group in groups(account))
 
 
-def _waiter(booking: Booking, group: GroupName) -> Waiter:
+def _waiter(booking: Booking, group: GroupName, place: str) -> Waiter:
     return Waiter(
-        call=booking.call,
+        call=place,
         hotline=group.hotline,
         group=group.group,
         joined_at=booking.at,

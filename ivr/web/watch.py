@@ -8,17 +8,23 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
 from ivr.agents.accounts import Account, GroupName
+from ivr.agents.legs import Ending
 from ivr.agents.queue import AgentQueue, Waiter
 from ivr.redis_line import StoreAway
 from ivr.web.cases import Case, Cases, Phase
 from ivr.web.presence import GONE_MS, Presence, Present
 
 EVERY_S: Final = 1.0
+
+How = Callable[[str, str], Awaitable[Ending | Literal["goes_on", ""]]]
+"""Tells of the call to an agent's phone for somebody how it ended, or that it goes on."""
+
+GOING_ON: Final[frozenset[Phase]] = frozenset({"ringing", "speaking", "calling_back"})
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +52,7 @@ class _Listener:
 
 
 class Watch:
-    """Looks as long as anybody listens. `give_back` lets go of whom an agent's phone rings for."""
+    """Looks as long as anybody listens. `give_back` lets go of whom an agent's phone rings for; `how` tells of legs."""
 
     def __init__(
         self,
@@ -55,12 +61,14 @@ class Watch:
         cases: Cases,
         now: Callable[[], int],
         give_back: Callable[[Account, Waiter], Awaitable[None]],
+        how: How,
     ) -> None:
         self._queue = queue
         self._presence = presence
         self._cases = cases
         self._now = now
         self._give_back = give_back
+        self._how = how
         self._listeners: set[_Listener] = set()
         self._leaving: dict[str, tuple[Account, tuple[GroupName, ...], int]] = {}
         self._seen = Seen({}, {}, {}, {})
@@ -143,15 +151,29 @@ class Watch:
     async def _case(self, agent: str, everybody: list[Waiter]) -> Case | None:
         """Give an agent's case as it is now, and note how far it has come."""
         case = await self._cases.of(agent)
-        if case is None or case.phase not in ("ringing", "speaking"):
+        if case is None or case.phase not in GOING_ON:
             return case
-        phase = _phase(agent, case, everybody)
+        phase: Phase = "over" if case.phase == "calling_back" else _phase(agent, case, everybody)
+        if phase == "over" and case.waiter.kind == "callback":
+            phase = _of_callback(case.phase, await self._how(case.waiter.call, agent))
         if phase != case.phase:
             case = replace(case, phase=phase, since=self._now())
             await self._cases.change(agent, case)
-            if phase == "over":
+            if phase not in (*GOING_ON, "missed"):
                 await self._presence.wraps_up(agent)
         return case
+
+
+def _of_callback(phase: Phase, how: Ending | Literal["goes_on", ""]) -> Phase:
+    """Tell how far a callback has come whose place in the queue tells nothing."""
+    match how:
+        case "goes_on":
+            return phase
+        case "not_taken":
+            return "missed"
+        case "unreached" | "limit":
+            return how
+    return "over"
 
 
 def _phase(agent: str, case: Case, everybody: list[Waiter]) -> Phase:

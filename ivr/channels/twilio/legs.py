@@ -92,7 +92,7 @@ def leg_routes(calls: LegCalls, gate: Gate, metrics: Metrics, *, caller_id: str)
         opened, told = calls.legs.opened(request.path_params["token"]), _told(form)
         if opened is None:
             return "stranger", _twiml(HANG_UP)
-        bind_contextvars(call=opened.call)
+        bind_contextvars(call=opened.call.partition("/")[0])
         nothing = Response(status_code=204) if opened.stage in ("status", "member") else _twiml(HANG_UP)
         if told is None:
             return "nameless", nothing
