@@ -72,7 +72,8 @@ class History:
                 assert len({one.body for one in answers}) == 1
                 caller.here = answers[0]
             case "late":
-                await asyncio.gather(*(caller.carrier.post(one, caller.form()) for one in self.earlier[-2:]))
+                late = [one for one in self.earlier if one != url][-2:]  # the awaited round would be none that is late
+                await asyncio.gather(*(caller.carrier.post(one, caller.form()) for one in late))
             case "dies":
                 self.dies()
                 await caller.waits()
