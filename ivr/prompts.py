@@ -11,6 +11,7 @@ from ivr.problems import Problem, did_you_mean, listed
 from ivr.speech import LANGUAGES, words
 from ivr.speech import TYPES as SPOKEN_TYPES
 from ivr.speech.figures import figures
+from ivr.speech.misread import says_something
 from ivr.yamlfile import Path, YamlFile
 
 ID_FORM: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
@@ -210,7 +211,7 @@ class _Reader:
         return self._segment(prompt_id, text, lang, (*path, lang))
 
     def _segment(self, prompt_id: str, text: Any, lang: str, path: Path) -> Segment:
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(text, str) or not says_something(text):
             kind = "empty" if text is None or isinstance(text, str) else "not a text"
             self._note(
                 path,

@@ -153,7 +153,8 @@ nodes:
     entry: password
     say: [identify.tail, identify.pin]
     wrong: {malformed: identify.malformed}
-    outcomes: {entered: verify, back: number, code: send}
+    outcomes: {entered: verify, back: number, code: confirm}
+  confirm: {kind: menu, say: identify.confirm, keys: {"1": send, "*": pin}}
   verify: {kind: lookup, call: verify, outcomes: {ok: done, refused: pin}}
   send: {kind: lookup, call: send_code, outcomes: {sent: code, enough: code}}
   code:
@@ -207,6 +208,7 @@ identify.check: 可能有一位按错了。
 identify.tail: 号码尾号{tail:digits}。
 identify.pin: 请输入六位密码。要人工服务，请按零，再按井号键。
 identify.malformed: 密码是六位。
+identify.confirm: 要验证码，请按一；输入密码，请按星号键。
 agent.transfer: 我现在为您转人工服务。
 agent.busy: 继续等候，请按零；返回，请按星号键。
 agent.off_duty: 人工服务时间是{hours:text}。
@@ -245,6 +247,7 @@ identify.check: One of the digits may be wrong.
 identify.tail: The number ends in {tail:digits}.
 identify.pin: Please key in your password. For staff, press zero, then the pound key.
 identify.malformed: A password has six digits.
+identify.confirm: For a code, press one. To key in the password, the star key.
 agent.transfer: I am now transferring you.
 agent.busy: To go on waiting, press zero. To go back, press the star key.
 agent.off_duty: Staff hours are {hours:text}.
@@ -679,7 +682,7 @@ BAD: dict[str, list[Bad]] = {
             AGENT,
             "flow: agent",
             "No call comes to flow 'agent'.",
-            frozenset({"agent-key-astray"}),
+            frozenset({"agent-key-astray", "bare-hang-up"}),
         ),
     ],
     "unreachable-node": [
@@ -718,6 +721,21 @@ BAD: dict[str, list[Bad]] = {
             IDENTIFY,
             "pin:",
             "Collect 'pin' of flow 'identify' has no way for the lost (by main.balance → balance.who).",
+        ),
+    ],
+    "bare-hang-up": [
+        Bad(
+            [Edit(BALANCE, '"#": goodbye', '"#": hang_up')],
+            BALANCE,
+            '"#": hang_up',
+            "Key # of menu 'after' leads to 'hang_up', which hangs up without a word.",
+            frozenset({"unreachable-node"}),
+        ),
+        Bad(
+            [Edit(AGENT, "goodbye: {kind: hangup, say: goodbye}", "goodbye: {kind: hangup}")],
+            AGENT,
+            "lost:",
+            "Callers who are lost are sent to 'goodbye', which hangs up without a word.",
         ),
     ],
     "no-agent-key": [
@@ -834,6 +852,7 @@ BAD: dict[str, list[Bad]] = {
             BALANCE,
             '"*": hang_up',
             "The star key leads to 'hang_up', which ends the call; it is one level back in every menu.",
+            frozenset({"bare-hang-up"}),
         ),
         Bad([Edit(BALANCE, '"*": back', '"*": who')], BALANCE, '"*": who', "which goes on into flow 'identify'"),
         Bad([Edit(BALANCE, '"*": back', '"*": again')], BALANCE, '"*": again', "is hear again, which is key 9"),
@@ -844,6 +863,37 @@ BAD: dict[str, list[Bad]] = {
             "asks for a human, who is key 0",
             frozenset({"call-returns"}),
         ),
+    ],
+    "unconfirmed-code": [
+        Bad(
+            [Edit(IDENTIFY, "code: confirm}", "code: send}")],
+            IDENTIFY,
+            "code: send}",
+            "The # alone at collect 'pin' leads to a code without a key that confirms it.",
+            frozenset({"unreachable-node"}),
+        ),
+    ],
+    "answer-without-its-day": [
+        Bad(
+            [Edit(ZH, "，截至{as_of:date}。如", "。如"), Edit(EN, ", as of {as_of:date}. If", ". If")],
+            BALANCE,
+            "fetch:",
+            "Outcome 'ok' of lookup 'fetch' is told without its day, {as_of:date}.",
+            frozenset({"text-with-other-facts"}),
+        ),
+    ],
+    "day-before-sum": [
+        Bad(
+            [Edit(ZH, "您的余额为{balance:money}，截至{as_of:date}", "截至{as_of:date}，余额为{balance:money}")],
+            ZH,
+            "balance.tell",
+            "The prompt 'balance.tell' says {as_of} before {balance}.",
+        ),
+    ],
+    "refusal-that-tells": [
+        Bad(said("密码不正确。"), ZH, "agent.transfer", "says '密码不正确', and so tells what was wrong."),
+        Bad(said("您的账户已被锁定。"), ZH, "agent.transfer", "says '账户已被锁'"),
+        Bad(said("稍等。", "This number is not registered."), EN, "agent.transfer", "says 'number is not registered'"),
     ],
     "fact-as-another-type": [
         Bad(
@@ -1043,6 +1093,19 @@ BAD: dict[str, list[Bad]] = {
         Bad(said("12333为您转人工服务。"), ZH, "agent.transfer", "The prompt 'agent.transfer' has '12333'."),
         Bad(said("请等两分钟，费用为￥零元。"), ZH, "agent.transfer", "has '￥'"),
         Bad(said("稍等。", "Please wait 2 minutes."), EN, "agent.transfer", "has '2'"),
+        Bad(said("请等两分钟，①再打。"), ZH, "agent.transfer", "has '①'"),
+        Bad(said("请等Ⅻ分钟。"), ZH, "agent.transfer", "has 'Ⅻ'"),
+        Bad(said("请等<break/>一下。"), ZH, "agent.transfer", "has '<'"),
+        Bad(said("请稍等😀。"), ZH, "agent.transfer", "has '😀'"),
+        Bad(
+            said("稍等。", "Please wait, 谢谢."), EN, "agent.transfer", "'agent.transfer' has '谢谢' in the 'en' voice."
+        ),
+        Bad(
+            [Edit(HOTLINES, "en: social insurance hotline", "en: 社保 hotline")],
+            HOTLINES,
+            "name:",
+            "The name of hotline 'main' has '社保' in the 'en' voice.",
+        ),
         Bad(
             [Edit(HOTLINES, "工作日上午九点到", "工作日上午9点到")],
             HOTLINES,
@@ -1250,7 +1313,7 @@ BAD: dict[str, list[Bad]] = {
             BALANCE,
             "payments: {",
             "brings a list of paid and refund, but menu 'after' has rows for nothing.",
-            frozenset({"unreachable-node"}),
+            frozenset({"unreachable-node", "answer-without-its-day"}),
         ),
     ],
     "rows-without-list": [

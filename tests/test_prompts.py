@@ -132,6 +132,7 @@ BAD = {
     "empty": ("a: ''", 1, "is empty"),
     "nothing": ("a:\nb: x", 1, "is empty"),
     "blank": ("a: '  '", 1, "is empty"),
+    "only stops": ("a:\n  - 您好\n  - 。…", 3, "is empty"),
     "a number": ("a: 12333", 1, "is not a text"),
     "empty list": ("a: []", 1, "is an empty list"),
     "unknown voice": ("a:\n  - 您好\n  - {fr: Bonjour}", 3, "'fr' in prompt 'a' is no language"),

@@ -8,6 +8,7 @@ from ivr.engine import PHRASES
 from ivr.entries import ENTRY_OUTCOMES, ENTRY_WRONGS
 from ivr.library import Library
 from ivr.lint import (
+    rules_answers,
     rules_calls,
     rules_days,
     rules_facts,
@@ -44,6 +45,7 @@ FILE_RULES: Final[tuple[Rule, ...]] = (
     rules_outcomes.entry_wrongs,
     rules_outcomes.call_returns,
     rules_outcomes.return_to_nobody,
+    rules_calls.bare_hang_up,
     rules_calls.recursion,
     rules_calls.endless_nesting,
     rules_members.secret_goes_astray,
@@ -51,6 +53,8 @@ FILE_RULES: Final[tuple[Rule, ...]] = (
     rules_lists.silent_say,
     rules_lists.list_unsaid,
     rules_lists.rows_without_list,
+    rules_answers.day_before_sum,
+    rules_answers.refusal_that_tells,
     rules_days.days_out_of_order,
     rules_days.long_announcement,
     rules_days.announcements_out_of_place,
@@ -107,10 +111,12 @@ CALL_RULES: Final[tuple[Rule, ...]] = (
     rules_calls.no_way_when_lost,
     rules_calls.no_agent_key,
     rules_fixed_keys.agent_key_astray,
+    rules_fixed_keys.unconfirmed_code,
     rules_calls.again_in_entry,
     rules_members.personal_before_verification,
     rules_members.choice_named_before_verification,
     rules_members.unknown_fact,
+    rules_answers.answer_without_its_day,
     rules_days.offer_key_taken,
     rules_days.announcements_unsaid,
     rules_hotlines.hours_of_nobody,

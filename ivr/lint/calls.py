@@ -99,6 +99,17 @@ class Calls:
         own = node.target(key) or node.any
         return self._at(stack, len(stack), own) if own else self.inherited(stack, key)
 
+    def by_itself(self, start: Stack) -> Iterator[Stack]:
+        """Give every place that a call comes to from here without its caller, this one first."""
+        waiting, seen = [start], {start}
+        while waiting:
+            stack = waiting.pop()
+            yield stack
+            for edge in self.edges.get(stack, ()):
+                if edge.way != "key" and edge.target not in seen:
+                    seen.add(edge.target)
+                    waiting.append(edge.target)
+
     def _at(self, stack: Stack, depth: int, name: str) -> Stack:
         """Stand at a node of the flow at this depth; `again` stays where the call is."""
         return stack if name == AGAIN else (*stack[: depth - 1], (stack[depth - 1][0], name))

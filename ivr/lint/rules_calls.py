@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from ivr.flow import CallNode, CollectNode, MenuNode
+from ivr.flow import CallNode, CollectNode, HangupNode, MenuNode
 from ivr.lint.calls import Stack
 from ivr.lint.knowledge import Moment, moment_after
-from ivr.lint.plan import Found, Plan
+from ivr.lint.plan import Found, Plan, targets
 
 
 def recursion(plan: Plan) -> Iterator[Found]:
@@ -106,6 +106,18 @@ def no_way_when_lost(plan: Plan) -> Iterator[Found]:
             message = f"{node.kind.capitalize()} '{name}' of flow '{flow}' has no way for the lost{_by(stack)}."
             remedy = f"Write 'lost: …' in flow '{flow}' or in a flow that calls it."
             yield plan.in_flow(flow, ("nodes", name), message, remedy, key=True)
+
+
+def bare_hang_up(plan: Plan) -> Iterator[Found]:
+    """A line that ends without a word sounds like a fault: callers hear a goodbye first, whatever they did before."""
+    for flow in plan.library.flows.values():
+        for path, what, name, _ in targets(flow):
+            node = flow.nodes.get(name)
+            # After a say node something has been said; and who keeps silent at a goodbye has heard it.
+            if isinstance(node, HangupNode) and not node.say and path[-1] not in ("to", "silent"):
+                message = f"{what[0].upper()}{what[1:]} to '{name}', which hangs up without a word."
+                remedy = f"Give '{name}' a 'say', or lead to a goodbye first."
+                yield plan.in_flow(flow.flow, path, message, remedy)
 
 
 def no_agent_key(plan: Plan) -> Iterator[Found]:

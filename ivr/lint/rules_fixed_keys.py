@@ -1,8 +1,8 @@
-"""Rules about the keys that do the same everywhere: 0 is a human, 9 is hear again, the star key is one level back."""
+"""Rules about the keys that do the same everywhere: 0 a human, 9 hear again, star one level back, # for a code."""
 
 from collections.abc import Iterator
 
-from ivr.flow import AGAIN, CallNode, Flow, HangupNode, MenuNode, TransferNode
+from ivr.flow import AGAIN, CallNode, CollectNode, Flow, HangupNode, MenuNode, TransferNode
 from ivr.lint.calls import Stack
 from ivr.lint.plan import Found, Plan
 from ivr.yamlfile import Path
@@ -52,6 +52,21 @@ def star_key_astray(plan: Plan) -> Iterator[Found]:
             yield plan.in_flow(flow.flow, path, message, "Lead to the menu before this one, or to a return.")
 
 
+def unconfirmed_code(plan: Plan) -> Iterator[Found]:
+    """A # alone at the password is often a habit; a code that nobody wanted costs money and frightens its owner."""
+    told: set[tuple[str, str]] = set()
+    for stack, node in plan.calls.listening():
+        if not isinstance(node, CollectNode) or node.entry != "password" or stack[-1] in told:
+            continue
+        led = [edge.target for edge in plan.calls.edges[stack] if edge.label == "code"]
+        come_to = [plan.calls.node(place) for target in led for place in plan.calls.by_itself(target)]
+        if any(isinstance(one, CollectNode) and one.entry == "code" for one in come_to):
+            flow, name = stack[-1]
+            told.add((flow, name))
+            message = f"The # alone at collect '{name}' leads to a code without a key that confirms it."
+            yield plan.in_flow(flow, ("nodes", name, "outcomes", "code"), message, "Let a menu come in between.")
+
+
 def _fixed(plan: Plan, key: str) -> Iterator[tuple[Flow, Path, str]]:
     """Give every place where a flow or a menu of it says what a key does."""
     for flow in plan.library.flows.values():
@@ -69,13 +84,4 @@ def _comes_to_a_human(plan: Plan, start: Stack) -> bool:
     """Tell whether a call comes to a human from here by itself, or is with the humans' own flow already."""
     if any(isinstance(node, TransferNode) for node in plan.library.flows[start[-1][0]].nodes.values()):
         return True
-    waiting, seen = [start], {start}
-    while waiting:
-        stack = waiting.pop()
-        if isinstance(plan.calls.node(stack), TransferNode):
-            return True
-        for edge in plan.calls.edges.get(stack, ()):
-            if edge.way != "key" and edge.target not in seen:
-                seen.add(edge.target)
-                waiting.append(edge.target)
-    return False
+    return any(isinstance(plan.calls.node(stack), TransferNode) for stack in plan.calls.by_itself(start))

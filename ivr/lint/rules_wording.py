@@ -8,12 +8,12 @@ from typing import Final
 from ivr.lint.plan import Found, Plan
 from ivr.lint.spoken import han, literals
 from ivr.prompts import Segment, Variable
+from ivr.speech.misread import misread
 from ivr.yamlfile import Path
 
 MAX_HAN: Final = 450
 """Han characters that the carrier takes in one utterance."""
 
-_FIGURE = re.compile(r"[0-9０-９]+|[%％¥￥$＄]")
 _CHINESE_KEY = re.compile(
     r"[按撳]下?([幺么两兩〇0-9０-９*＊#＃](?![下次])|[井米][字]?[键鍵]|[井星][号號](?![键鍵])|米字)"
 )
@@ -42,17 +42,22 @@ _MEASURE = re.compile(r"[位个個项項元年次条條笔筆张張]")
 
 
 def figures(plan: Plan) -> Iterator[Found]:
-    """Voices misread figures and signs: 12333 becomes a sum, 1 becomes yi or yao. All numbers are written as words."""
-    remedy = "Write it in words (一二三, one two three), or let a variable say it: {balance:money}."
+    """Voices misread figures and signs: 12333 becomes a sum, 1 becomes yi or yao. All numbers are written as words.
+
+    On the letters of another language they stumble, or are silent.
+    """
+    remedy = "Write it in words of that language (一二三, one two three), or let a variable say it: {balance:money}."
     for voice in plan.voices():
         for text in literals(voice.segment):
-            if match := _FIGURE.search(text):
-                message = f"The prompt '{voice.prompt.id}' has '{match[0]}'."
+            if found := misread(text, voice.segment.lang):
+                message = f"The prompt '{voice.prompt.id}' has '{found}'{_to_whom(found, voice.segment.lang)}."
                 yield plan.in_catalog(voice.lang, voice.path, message, remedy)
                 break
     for path, owner, text in _hotline_texts(plan):
-        if match := _FIGURE.search(text):
-            yield plan.in_hotlines(path, f"{owner} has '{match[0]}'.", "Write it in words: nine in the morning.")
+        lang = str(path[-1])
+        if found := misread(text, lang):
+            message = f"{owner} has '{found}'{_to_whom(found, lang)}."
+            yield plan.in_hotlines(path, message, "Write it in words: nine in the morning.")
 
 
 def invisible_characters(plan: Plan) -> Iterator[Found]:
@@ -121,6 +126,11 @@ def _hotline_texts(plan: Plan) -> Iterator[tuple[Path, str, str]]:
             for lang, text in agents.hours.items():
                 path = ("hotlines", name, "agents", group, "hours", lang)
                 yield path, f"The hours of agent group '{group}' of hotline '{name}'", text
+
+
+def _to_whom(found: str, lang: str) -> str:
+    """Say whose voice it is that does not know these letters."""
+    return f" in the '{lang}' voice" if found[0].isalpha() else ""
 
 
 def _invisible(text: str) -> str:
