@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ivr.call import Utterance
-from ivr.library import EMERGENCY
+from ivr.library import EMERGENCY, short_name
 from ivr.orders import StandingOrders
+from ivr.problems import Problem
 from ivr.speech import LANGUAGES
+from ivr.speech.misread import misread, says_something
 from ivr.yamlfile import read
 
 LOOK_SECONDS = 1.0
@@ -78,9 +80,10 @@ class Emergency:
             self._empty = True  # somebody may be saving it just now: that it is gone is believed at the second look
             return
         self._seen, self._empty = seen, False
-        lines, faults = _lines(data)
-        if faults:
-            log.error("%s is wrong, the announcement stays as it was: %s", EMERGENCY, " ".join(faults))
+        lines, problems = _lines(EMERGENCY, data)
+        if problems:
+            faults = " ".join(problem.message for problem in problems)
+            log.error("%s is wrong, the announcement stays as it was: %s", EMERGENCY, faults)
         elif lines != self._written:
             self._written = lines
             log.info("%s: %s", EMERGENCY, "is spoken from now on." if lines else "is silent from now on.")
@@ -101,25 +104,46 @@ class Emergency:
             await asyncio.sleep(self._look_seconds)
 
 
-def _lines(data: bytes) -> tuple[dict[str, str], list[str]]:
+def problems_in(flows_dir: Path) -> list[Problem]:
+    """Give what is wrong with the file as it lies in a folder; nothing where there is none. Blocks."""
+    path = flows_dir / EMERGENCY
+    name = short_name(path)
+    try:
+        return _lines(name, path.read_bytes())[1]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        return [_problem(name, (0, 0), f"The file cannot be read ({error.strerror}).", "Make it readable.")]
+
+
+def _lines(name: str, data: bytes) -> tuple[dict[str, str], list[Problem]]:
     if not any(line.strip() and not line.lstrip().startswith(b"#") for line in data.splitlines()):
         return {}, []  # an empty file, or one with nothing but comments
-    file, problems = read(EMERGENCY, data)
+    file, problems = read(name, data)
     if file is None or problems:
-        return {}, [problem.message for problem in problems]
+        return {}, problems
     if not isinstance(file.value, dict):
-        return {}, ["Expected lines such as 'zh: 今天停电，人工服务暂停。'."]
-    return dict(file.value), faults_of(file.value)
+        message = "Expected lines such as 'zh: 今天停电，人工服务暂停。'."
+        return {}, [_problem(name, file.at(()), message, "Write a language, a colon and what is said.")]
+    found = ((lang, _fault(lang, text)) for lang, text in file.value.items())
+    remedy = "Write it as it is spoken, or take the line out."
+    return dict(file.value), [_problem(name, file.at((lang,)), fault, remedy) for lang, fault in found if fault]
+
+
+def _problem(name: str, place: tuple[int, int], message: str, remedy: str) -> Problem:
+    return Problem(name, *place, "emergency", message, "Until then new calls hear what was announced before.", remedy)
 
 
 def faults_of(lines: Mapping[Any, Any]) -> list[str]:
     """Say in sentences what is wrong with an announcement, wherever it comes from."""
-    faults = []
-    for lang, text in lines.items():
-        if lang not in LANGUAGES:
-            faults.append(f"'{lang}' is no language; expected {', '.join(LANGUAGES)}.")
-        elif not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
-            faults.append(f"The line of '{lang}' must be text of 1 to {LONGEST} characters.")
-        elif any(sign.isdecimal() or sign in "¥￥%％" for sign in text) or not text.isprintable():
-            faults.append(f"The line of '{lang}' must have words for figures, and no control characters.")
-    return faults
+    return [fault for lang, text in lines.items() if (fault := _fault(lang, text))]
+
+
+def _fault(lang: Any, text: Any) -> str | None:
+    if lang not in LANGUAGES:
+        return f"'{lang}' is no language; expected {', '.join(LANGUAGES)}."
+    if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
+        return f"The line of '{lang}' must be text of 1 to {LONGEST} characters."
+    if misread(text, lang) or not says_something(text) or not text.isprintable():
+        return f"The line of '{lang}' must have words for figures and signs, and no control characters."
+    return None

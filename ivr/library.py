@@ -134,7 +134,7 @@ def _read_folder(folder: Path, kind: str, sources: dict[str, bytes], shown: dict
     for path in found:
         if not is_read(path):
             continue
-        name = _short(path)
+        name = short_name(path)
         if path.suffix == ".yml":
             problems.append(
                 Problem(name, 0, 0, "folder", "Only files that end in .yaml are read.", "", "Rename this file.")
@@ -150,7 +150,7 @@ def _read_folder(folder: Path, kind: str, sources: dict[str, bytes], shown: dict
     return problems
 
 
-def _short(path: Path) -> str:
+def short_name(path: Path) -> str:
     """Show a path as a person at the command line would write it."""
     try:
         return str(path.resolve().relative_to(Path(os.curdir).resolve()))

@@ -81,6 +81,9 @@ _MAX_FIGURES = 30
 
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 
+_NO_COLON: Final = "could not find expected ':'"
+_IN_BRACKETS: Final = "expected ',' or"
+
 _SYNTAX: Final = (
     ("\\t", "A tab stands where only blanks may: YAML is indented with blanks.", "Put blanks in the tab's place."),
     (
@@ -89,7 +92,7 @@ _SYNTAX: Final = (
         "Put the whole text in double quotes, or write the colon.",
     ),
     (
-        "could not find expected ':'",
+        _NO_COLON,
         "This line is no 'key: value', and it does not belong to the line before it.",
         "Write the colon, or put the text on the line of its key.",
     ),
@@ -98,7 +101,13 @@ _SYNTAX: Final = (
         "This line does not fit the lines before it.",
         "Give all keys of one mapping the same indentation, and put text that follows a closing quote inside it.",
     ),
-    ("expected ',' or", "A list or mapping in brackets is not closed, or lacks a comma.", "Close the bracket."),
+    (
+        _IN_BRACKETS,
+        "The bracket that opens here is not closed, or a comma is missing in it.",
+        "Close it, or write one.",
+    ),
+    ("but found '<stream end>'", "The file ends inside a bracket.", "Close the bracket."),
+    ("expected the node content", "A bracket or comma stands in the place of a value.", "Write the value, or quotes."),
     ("unexpected end of stream", "The file ends inside a text that is in quotes.", "Close the quotes."),
     ("cannot start any token", "A value begins with a character that YAML keeps for itself.", "Put it in quotes."),
     ("unknown escape character", "A backslash in double quotes is no escape that YAML knows.", "Use single quotes."),
@@ -153,9 +162,11 @@ def _slips(name: str, text: str, *, fails: bool) -> list[Problem]:
 
 
 def _syntax(name: str, error: MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     said = str(error.problem or error)
+    # These two are noticed further down, on a line that may be without a fault.
+    begins = error.context_mark if _NO_COLON in said or _IN_BRACKETS in said else None
+    mark = begins or error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     for sign, message, remedy in _SYNTAX:
         if sign in said:
             return Problem(name, line, column, "yaml", message, "", remedy)

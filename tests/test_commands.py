@@ -3,6 +3,7 @@
 import re
 import socket
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from ivr_command import ivr, ivr_here
@@ -132,6 +133,14 @@ def test_check_is_content_with_what_is_served(tmp_path: Path) -> None:
     done = ivr_here(["check"], tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"Flows and prompts are fine ({FLOWS}, {PROMPTS}).\n"
+
+
+def test_check_tells_what_is_wrong_with_the_emergency_announcement(tmp_path: Path) -> None:
+    copytree(FLOWS, tmp_path / "flows")
+    (tmp_path / "flows" / "emergency.yaml").write_text("# today\nzh: 停电2小时。\n", "utf-8")
+    done = ivr_here(["check", "--flows", "flows"], tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith("flows/emergency.yaml:2:5: The line of 'zh' must have words for figures")
 
 
 def test_check_tells_every_problem(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from tampering import emptied, words
 
 from ivr.carrier.line import Call
-from ivr.emergency import LONGEST, LOOK_SECONDS, Emergency
+from ivr.emergency import LONGEST, LOOK_SECONDS, Emergency, problems_in
 from ivr.library import EMERGENCY, default_dirs
 
 WITHIN_S = 3.0
@@ -173,7 +173,10 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "too long": (f"zh: {'停' * (LONGEST + 1)}\n".encode(), "must be text of 1 to 200 characters"),
     "figures": ("zh: 余额查询12月恢复。\n".encode(), "must have words for figures"),
     "figures in full width": ("zh: 余额查询１２月恢复。\n".encode(), "must have words for figures"),
-    "a control character": (b'zh: "a\\u0007b"\n', "must have words for figures, and no control characters"),
+    "a sign": ("zh: 余额查询①号窗口恢复。\n".encode(), "must have words for figures and signs"),
+    "letters of another language": ("en: 今天停电。\n".encode(), "must have words for figures and signs"),
+    "nothing but stops": ("zh: 。\n".encode(), "must have words for figures and signs"),
+    "a control character": (b'zh: "a\\u0007b"\n', "must have words for figures and signs, and no control characters"),
     "a language twice": ("zh: 今天停电。\nzh: 停水。\n".encode(), ""),
 }
 
@@ -199,6 +202,17 @@ def test_a_broken_file_leaves_the_line_in_force_and_is_told_once(
     path.write_text("zh: 停水。\n", "utf-8")
     emergency.look()
     assert [one.text for one in emergency.say("zh")] == ["停水。"]
+
+
+@pytest.mark.parametrize(("data", "told"), BROKEN.values(), ids=BROKEN)
+def test_what_is_wrong_with_the_file_is_told_with_its_place(data: bytes, told: str, tmp_path: Path) -> None:
+    path = tmp_path / EMERGENCY
+    assert problems_in(tmp_path) == []
+    path.write_bytes(b"# a comment\n" + data)
+    [problem] = problems_in(tmp_path)
+    assert (problem.file, problem.remedy != "") == (str(path), True)
+    assert problem.line >= 2
+    assert told in problem.message
 
 
 def test_a_file_that_cannot_be_read_is_told_once_until_it_can(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

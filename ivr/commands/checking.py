@@ -10,6 +10,7 @@ from typer import echo
 
 from ivr import lint
 from ivr.commands.serving import read_settings
+from ivr.emergency import problems_in
 from ivr.library import LibraryError, default_dirs, load
 from ivr.lookups import DECLARED
 from ivr.problems import Problem
@@ -47,7 +48,7 @@ def check(flows: Path | None, prompts: Path | None, form: str = "text") -> int:
     own_flows, own_prompts = default_dirs()
     folders = flows or settings.flows_dir or own_flows, prompts or settings.prompts_dir or own_prompts
     read = f"({folders[0]}, {folders[1]})"
-    problems = _problems(*folders)
+    problems = sorted([*_problems(*folders), *problems_in(folders[0])])
     for problem in problems:
         echo(FORMATS[form](problem))
     if problems:

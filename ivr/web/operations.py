@@ -132,7 +132,7 @@ class Operations:
         lines = {lang: text for lang, text in lines.items() if text}
         wrong = [LANGUAGE_NAMES[lang] for lang, text in lines.items() if faults_of({lang: text})]
         if wrong:
-            rule = f"要 1 到 {LONGEST} 个字，数字和百分号写成汉字（英语写成单词），不能换行"
+            rule = f"要 1 到 {LONGEST} 个字，数字和符号写成汉字（英语写成单词），不能换行"
             return await self._page(visit, f"没有公布：{'、'.join(wrong)}这一行不能用，{rule}。", lines)
         if not lines and not withdrawn:
             return await self._page(visit, "没有公布：一行也没有写。", lines)
