@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,6 +23,7 @@ from ivr.web.looks import By, Looks
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ELSEWHERE = GroupName("office_hours", "general")
+ENGLISH = GroupName("queue", "english")
 CALLER: dict[str, Any] = {"caller_tail": "8000", "keyed_tail": "2173", "verified": True}
 
 
@@ -29,6 +31,7 @@ CALLER: dict[str, Any] = {"caller_tail": "8000", "keyed_tail": "2173", "verified
 async def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Floor]:
     async with calling_floor(valkey_url, tmp_path_factory.mktemp("data"), "lin", "wu", workers=1) as one:
         await give_accounts(one.database_url, "zhao", groups=(ELSEWHERE,), phone="+12025550134")
+        await give_accounts(one.database_url, "qian", groups=(ENGLISH,), phone="+12025550136")
         yield one
 
 
@@ -51,6 +54,11 @@ def zhao(floor: Floor) -> Iterator[Desk]:
 @pytest.fixture
 def chen(floor: Floor) -> Iterator[Desk]:
     yield from seated(floor, "chen")
+
+
+@pytest.fixture
+def qian(floor: Floor) -> Iterator[Desk]:
+    yield from seated(floor, "qian")
 
 
 async def acts(desk: Desk, path: str, **fields: str) -> httpx2.Response:
@@ -231,6 +239,17 @@ async def test_a_supervisor_sees_the_same_desk(floor: Floor, chen: Desk) -> None
     assert "chen（班长）" in page
 
 
+async def test_groups_of_hotlines_that_are_called_the_same_are_told_apart(floor: Floor, lin: Desk) -> None:
+    await give_accounts(floor.database_url, "zhou", role="supervisor", groups=())
+    desk = Desk(floor.urls[0])
+    desk.sign_in("zhou")
+    page = desk.get("/console").text
+    desk.close()
+    for title in ("社保热线 · general（demo）", "社保热线 · general（queue）", "社保热线 · english <"):
+        assert title in page
+    assert "社保热线 · general <" in lin.get("/console").text
+
+
 async def test_the_stream_tells_what_changes_and_never_the_card(floor: Floor, lin: Desk) -> None:
     await floor.calls(**CALLER)
     await acts(lin, "/console/take", group=str(GENERAL))
@@ -244,6 +263,30 @@ async def test_the_stream_tells_what_changes_and_never_the_card(floor: Floor, li
     names = {line.removeprefix("event: ") for line in told if line.startswith("event: ")}
     assert names == {"presence", "queue", "status", "phase", "case"}
     assert "2173" not in "".join(told)
+
+
+async def test_the_streams_of_one_worker_tell_each_agent_of_their_own_groups_alone(
+    floor: Floor, lin: Desk, qian: Desk
+) -> None:
+    await floor.calls(**CALLER)
+
+    def listened() -> str:
+        with watching(qian) as hers, watching(lin) as his:
+            others, ours = hers.iter_lines(), his.iter_lines()
+            queue_in(others)
+            return queue_in(ours)
+
+    told = await asyncio.to_thread(listened)
+    assert ("general" in told, "english" in told, "1人在等" in told) == (True, False, True)
+
+
+def watching(desk: Desk) -> AbstractContextManager[httpx2.Response]:
+    return desk.client.stream("GET", "/console/live", headers={"Accept": "text/event-stream"})
+
+
+def queue_in(lines: Iterator[str]) -> str:
+    """Give the next queue that a stream tells."""
+    return next("".join(iter(lines.__next__, "")) for line in lines if line == "event: queue")
 
 
 async def test_a_stream_ends_soon_after_its_session(floor: Floor, lin: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ async def test_who_leaves_gives_the_caller_back(redis: Redis, monkeypatch: pytes
         give_back,
         Legs(redis, SEALS, deadline=5).how,
     )
-    page, other = watch.listen(LIN, LIN.groups), watch.listen(WU, WU.groups)
+    page, other = watch.listen(LIN, lambda: LIN.groups), watch.listen(WU, lambda: WU.groups)
     seen = asyncio.ensure_future(anext(page))
     await queue.asked.wait()
     if when == "amid a look":
@@ -92,10 +92,10 @@ async def test_who_comes_amid_a_look_is_not_told_that_there_is_nobody(
         _to_nobody,
         Legs(redis, SEALS, deadline=5).how,
     )
-    early = watch.listen(WU, (GroupName("demo", "another"),))
+    early = watch.listen(WU, lambda: (GroupName("demo", "another"),))
     first = asyncio.ensure_future(anext(early))
     await queue.asked.wait()
-    late = watch.listen(LIN, LIN.groups)
+    late = watch.listen(LIN, lambda: LIN.groups)
     seen = asyncio.ensure_future(anext(late))
     await asyncio.sleep(0)
     queue.goes_on.set()

@@ -207,6 +207,21 @@ async def test_a_callback_has_the_time_of_its_caller_and_needs_nobody_on_the_lin
     assert [one and one.call for one in (on_the_line, first)] == ["CA-c", "CA-a/name of a booking"]
 
 
+async def test_who_is_handed_over_and_soon_handed_back_waits_again_with_the_first_time(
+    queue: AgentQueue, clock: Clock
+) -> None:
+    await join(queue, clock, "a")
+    await queue.take(*HERE, "li")
+    await queue.bridged(*HERE, "CA-a", "li")
+    await queue.hand_over(*HERE, "CA-a", "english")
+    assert await queue.done(*HERE, "CA-a") == "english"
+    clock.later(20)
+    late = await queue.join(replace(caller("a", clock), joined_at=START, since=START))
+    assert (late.state, await queue.waiting(*HERE)) == ("speaking", [])
+    back = await queue.join(replace(caller("a", clock), joined_at=START, since=clock()))
+    assert (back.state, back.joined_at) == ("waiting", START)
+
+
 async def test_who_waits_again_after_booking_a_callback_has_two_places(queue: AgentQueue, clock: Clock) -> None:
     await join(queue, clock, "a", "b")
     await queue.to_callback(replace(caller("a", clock), caller_tail="8000"), "name of a booking")

@@ -25,6 +25,7 @@ def card_of(call: str, session: Session, library: Library, now: int) -> Waiter:
         hotline=session.hotline,
         group=session.place.group if session.place else "",
         joined_at=session.place.joined if session.place else now,
+        since=session.place.since if session.place else 0,
         lang=session.lang,
         slow=session.slow,
         verified=session.member is not None,

@@ -98,11 +98,14 @@ class AgentQueue:
     # --- the caller's side ---
 
     async def join(self, waiter: Waiter) -> Standing:
-        """Take a place, or the one that this call has already, which keeps its time; its card is renewed."""
-        joined = str(waiter.joined_at)
-        return self._standing(
-            await self._do("join", waiter.hotline, waiter.group, waiter.call, joined, self._card(waiter))
-        )
+        """Take a place, or the one that this call has already, which keeps its time; its card is renewed.
+
+        `since` of the waiter is when this wait began, 0 where that was with the place: one that a talk has ended comes
+        too late, and takes none.
+        """
+        joined, began = str(waiter.joined_at), str(waiter.since or waiter.joined_at)
+        card = self._card(waiter)
+        return self._standing(await self._do("join", waiter.hotline, waiter.group, waiter.call, joined, card, began))
 
     async def standing(self, hotline: str, group: str, call: str) -> Standing | None:
         """Tell where a caller stands, who thereby has given a sign; None for a place that there is not, or no more."""

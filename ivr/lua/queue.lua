@@ -95,11 +95,11 @@ end
 
 local acts = {}
 
-function acts.join(joined, card)
+function acts.join(joined, card, entered)
   local place = kept_of(call)
   if place and (place.state == 'speaking' or place.state == 'done') then
     -- A round of the wait that this talk has ended may come late; whoever comes later waits anew.
-    if tonumber(joined) < place.since then return {'speaking', ms(place.joined), 0, 0, ms(now)} end
+    if tonumber(entered) < place.since then return {'speaking', ms(place.joined), 0, 0, ms(now)} end
     place = nil
   end
   if not place then place = {joined = tonumber(joined), since = now} end

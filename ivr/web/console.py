@@ -1,7 +1,8 @@
 """The agents' console: who waits, who is taken, the caller's card, and the note after it."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -115,7 +116,7 @@ class Console:
     async def _events(self, visit: Visit) -> AsyncIterator[Event]:
         agent, told = str(visit.account.id), dict[str, object]()
         known_until = 0
-        async for seen in self._watch.listen(visit.account, self.groups(visit.account)):
+        async for seen in self._watch.listen(visit.account, lambda: self.groups(visit.account)):
             if self._now() >= known_until:
                 known_until = self._now() + SIGNED_IN_MS
                 if not seen.away and await self._guard.visitor(visit.request, uses=False) is None:
@@ -166,7 +167,7 @@ class Console:
             "case_name": _name_of(case),
             "now": self._now(),
             "others": self._others(case),
-            "titles": {group: self._title(group) for group in self.groups(visit.account)},
+            "titles": self._titles(self.groups(visit.account)),
         }
 
     # --- what is done ---
@@ -282,9 +283,12 @@ class Console:
             return []
         return [name for name, group in there.agents.items() if group.queue and name != case.waiter.group]
 
-    def _title(self, group: GroupName) -> str:
-        names = self._library().hotlines.hotlines[group.hotline].name
-        return f"{names.get('zh', group.hotline)} · {group.group}"
+    def _titles(self, groups: Collection[GroupName]) -> dict[GroupName, str]:
+        """Name groups by what their hotline is called, and by its id as well where others are called the same."""
+        hotlines = self._library().hotlines.hotlines
+        named = {group: f"{hotlines[group.hotline].name.get('zh', group.hotline)} · {group.group}" for group in groups}
+        often = Counter(named.values())
+        return {group: f"{name}（{group.hotline}）" if often[name] > 1 else name for group, name in named.items()}
 
 
 def _name_of(case: Case | None) -> str:

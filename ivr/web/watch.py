@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Self
 
 from msgspec.structs import replace
 
@@ -23,6 +23,9 @@ EVERY_S: Final = 1.0
 
 How = Callable[[str, str], Awaitable[Ending | Literal["goes_on", ""]]]
 """Tells of the call to an agent's phone for somebody how it ended, or that it goes on."""
+
+Groups = Callable[[], tuple[GroupName, ...]]
+"""Gives the groups of an account as the hotlines are now."""
 
 GOING_ON: Final[frozenset[Phase]] = frozenset({"ringing", "speaking", "calling_back"})
 
@@ -41,11 +44,19 @@ class Seen(NamedTuple):
     cases: dict[str, Case | None]
     away: bool = False
 
+    def of(self, groups: Iterable[GroupName]) -> Self:
+        """Give what was seen of these groups alone."""
+        found = [group for group in groups if group in self.waiting]
+        return self._replace(
+            waiting={group: self.waiting[group] for group in found},
+            speaking={group: self.speaking[group] for group in found},
+        )
+
 
 class _Listener:
     """Somebody who looks at a page: told of every look, the latest of which is what counts."""
 
-    def __init__(self, account: Account, groups: tuple[GroupName, ...]) -> None:
+    def __init__(self, account: Account, groups: Groups) -> None:
         self.account = account
         self.groups = groups
         self.looked = asyncio.Event()
@@ -74,7 +85,7 @@ class Watch:
         self._seen = Seen({}, {}, {}, {})
         self._looking: asyncio.Task[None] | None = None
 
-    async def listen(self, account: Account, groups: tuple[GroupName, ...]) -> AsyncGenerator[Seen, None]:
+    async def listen(self, account: Account, groups: Groups) -> AsyncGenerator[Seen, None]:
         """Give what is seen of these groups, look by look, until whoever listens leaves."""
         listener = _Listener(account, groups)
         self._listeners.add(listener)
@@ -83,10 +94,10 @@ class Watch:
             while True:
                 await listener.looked.wait()
                 listener.looked.clear()
-                yield self._seen
+                yield self._seen.of(groups())
         finally:
             self._listeners.discard(listener)
-            self._leaving[str(account.id)] = (account, groups, self._now())
+            self._leaving[str(account.id)] = (account, groups(), self._now())
 
     async def look(self, groups: Iterable[GroupName], accounts: Iterable[Account] = ()) -> Seen:
         """Look now. Raises StoreAway."""
@@ -124,7 +135,7 @@ class Watch:
 
     async def _round(self, listeners: Sequence[_Listener]) -> None:
         accounts = {one.account.id: one.account for one in listeners}
-        groups = [group for one in listeners for group in one.groups]
+        groups = [group for one in listeners for group in one.groups()]
         self._seen = await self.look(groups, accounts.values())
         listening = {str(one.account.id) for one in self._listeners}  # by now: some have left amid this look
         for agent, (account, groups_of, since) in list(self._leaving.items()):
