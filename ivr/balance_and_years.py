@@ -23,6 +23,11 @@ async def deemed(inquiry: Inquiry) -> Answered:
     return Answered("some" if inquiry.session.facts.get("deemed", "0") != "0" else "none", personal=True)
 
 
+async def paid(inquiry: Inquiry) -> Answered:
+    """Say whether any of the contribution time was paid: where all of it is deemed, no zero months are read out."""
+    return Answered("some" if inquiry.session.facts.get("actual", "0") != "0" else "none", personal=True)
+
+
 async def gap(inquiry: Inquiry) -> Answered:
     """Say what is short, total or actual time; the larger gap first where both are."""
     total, actual = (int(inquiry.session.facts.get(name, "0")) for name in ("missing", "missing_actual"))

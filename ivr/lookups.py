@@ -9,7 +9,7 @@ from ivr.agents.callbacks import book_callback, callback_offer, goes_on_waiting
 from ivr.agents.messages import message_offer, note_message
 from ivr.agents.survey import SCORE, note_survey
 from ivr.attempts import counted
-from ivr.balance_and_years import balance, deemed, gap, years
+from ivr.balance_and_years import balance, deemed, gap, paid, years
 from ivr.call import Answered
 from ivr.codes import send_code
 from ivr.counters import Window
@@ -181,6 +181,7 @@ DECLARED: Mapping[str, Declared] = {
         forgets=frozenset({"expired"}),
     ),
     "deemed": Declared(deemed, _outcomes(some="", none=""), personal=True),
+    "paid": Declared(paid, _outcomes(some="", none=""), personal=True),
     "gap": Declared(gap, _outcomes(total="", actual="", total_first="", actual_first=""), personal=True),
     "callback_offer": Declared(callback_offer, _outcomes(own="phone_tail", other="", booked="", closed="")),
     "goes_on_waiting": Declared(goes_on_waiting, _outcomes(yes="", no="")),

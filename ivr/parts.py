@@ -44,7 +44,8 @@ def read_part(
     if last:
         number = as_id_number(so_far + digits)
         if number is not None and first_fault(number, today, as_issued) is None:
-            return Entered(Credential("id_card", number))
+            left_out = len(digits) < length and not (ended or keys.endswith("*"))
+            return Entered(Credential("id_card", number), late_star=left_out)
     if digits in ("0", "00", "000"):
         return Agent()
     if len(digits) != length:

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from ivr.call import Event, NoAnswer, QueueLeft, Started
+from ivr.call import Event, NoAnswer, QueueLeft, Silence, Started
 from ivr.call_records.recorder import Recorder
 from ivr.pages import Call, Pages
 from ivr.queueing import beyond, waited
@@ -30,6 +30,9 @@ class PublicMode:
             event = waited(session, event)
         before = replace(session, public=True)
         session, turn = await self._stepping.inside(call.sid, before, event)
+        if session.credential is not None:
+            # A number keyed now is not kept either: no password is asked for it in vain.
+            session, turn = await self._stepping.inside(call.sid, replace(session, credential=None), Silence())
         session = replace(session, turn=session.turn + 1)
         self._recorder.aside(call, before, session, turn, event, self._stepping.library_of(session))
         return self._pages.turn(call, session, turn, self._stepping.group(session, turn))

@@ -274,6 +274,18 @@ async def test_a_fault_at_the_password_asks_nobody(
     assert words("main.long") in (await caller.keys("*")).said
 
 
+async def test_a_number_keyed_without_redis_asks_for_no_password(caller: Caller, trouble: Trouble) -> None:
+    await caller.rings()
+    await caller.keys("1")
+    await trouble.killed()
+    try:
+        told = await caller.keys(NUMBER + "#")
+        assert told.said == words("public.mode")
+        assert (await caller.keys("0")).dials
+    finally:
+        await trouble.started()
+
+
 @pytest.mark.parametrize("fault", ["read-only", "full", "stalled"])
 async def test_what_cannot_be_committed_is_not_told_and_leaves_nobody_waiting(
     hotline: UnderTest, trouble: Trouble, fault: str
