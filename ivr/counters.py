@@ -22,6 +22,9 @@ __all__ = ["Counters", "Refused", "Reserved", "StoreAway", "Window"]
 SHARES = 16
 """How many slots the counters are spread over. Another number would look for them elsewhere, and so forget them."""
 
+WRITTEN = tuple(f"ivr:written:{{share{share}}}" for share in range(SHARES))
+"""Keys that are written to see whether each share can be; they are gone after a few seconds."""
+
 EPOCHS = tuple(f"ivr:epoch:{{share{share}}}" for share in range(SHARES))
 """The only keys without an end: no call causes them. A share whose epoch is missing has lost its counts."""
 
@@ -148,6 +151,10 @@ class Counters:
     async def epoch_confirmed(self) -> bool:
         """Tell whether the counts in this store are known to be whole."""
         return bool(await self._line.ask(self._redis.exists(*EPOCHS)) == SHARES)
+
+    async def check_written(self) -> None:
+        """Raise StoreAway where this store takes nothing, though it may answer: it is full, or a replica."""
+        await self._line.ask_all([Command(("SET", key, b"1", "PX", 5000)) for key in WRITTEN])
 
     async def lately_free(self, counter: Window) -> bool:
         """Tell whether within the last second the counts were known to be whole, and this counter to have a place.

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Final, Literal, NamedTuple
 
+from redis.exceptions import ResponseError
+
 from ivr.accounts.breaker import State
 from ivr.accounts.client import AccountClient
 from ivr.audit.trail import AuditTrail
@@ -14,10 +16,12 @@ from ivr.walk import china_day
 DAYS_AHEAD: Final = 60
 """For so many days it must be known who is on duty; an announcement of the State Council comes about as early."""
 
-Kind = Literal["store", "counters", "accounts", "audit"]
+Kind = Literal["store", "full", "counters", "accounts", "audit"]
 
 _SENTENCES: Final[dict[Kind, str]] = {
     "store": "Redis does not answer: calls are answered in public mode, nobody is verified.",
+    "full": "Redis takes nothing (it is full, a replica, or without its replicas): calls are answered in public mode, "
+    "nobody is verified.",
     "counters": "The counters of this Redis are not confirmed: nobody is verified until `ivr counters confirm`.",
     "accounts": "The account service does not answer: callers are told so at once, policy answers and agents go on.",
     "audit": "The audit trail cannot be written ({}): nothing personal is told.",
@@ -55,6 +59,7 @@ class Health:
         try:
             if not await self._counters.epoch_confirmed():
                 faults.append(Fault("counters"))
+            faults += await self._unwritten()
         except StoreAway:
             faults.append(Fault("store"))
         if self._accounts.out:
@@ -62,6 +67,13 @@ class Health:
         if self._trail.failing:
             faults.append(Fault("audit", self._trail.failing))
         return faults
+
+    async def _unwritten(self) -> list[Fault]:
+        try:
+            await self._counters.check_written()
+        except StoreAway as away:
+            return [Fault("full" if isinstance(away.__cause__, ResponseError) else "store")]
+        return []
 
 
 def unannounced_day(library: Library, now: int) -> str | None:

@@ -69,15 +69,22 @@ class VitalsReader:
         """Give the vitals; never raises."""
         try:
             return Vitals(
-                redis=True,
                 confirmed=await self._counters.epoch_confirmed(),
                 calls=await self._number(LIVE),
                 records=await self._stream.length(),
                 callbacks=await self._number(OPEN),
                 queues=tuple([one async for one in self._queues()]),
+                redis=await self._written(),
             )
         except StoreAway:
             return Vitals(redis=False)
+
+    async def _written(self) -> bool:
+        try:
+            await self._counters.check_written()
+        except StoreAway:
+            return False
+        return True
 
     async def text(self) -> bytes:
         """Give the vitals as Prometheus text; never raises."""
@@ -106,7 +113,7 @@ class _Families(Collector):
         """Give the metrics; what is not known is left out."""
         vitals = self._vitals
         for name, what, value in (
-            ("ivr_redis_up", "1 where Redis answers, 0 in public mode.", vitals.redis),
+            ("ivr_redis_up", "1 where Redis answers and takes what is written, 0 in public mode.", vitals.redis),
             ("ivr_counters_confirmed", "1 where the counters of this Redis may grant verifications.", vitals.confirmed),
             ("ivr_calls_live", "Calls that are going on, as they were counted within the last minutes.", vitals.calls),
             ("ivr_records_waiting", "Records of calls that wait for the database.", vitals.records),

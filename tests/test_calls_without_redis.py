@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
+import httpx2
 import pytest
 import pytest_asyncio
 from beats import beating
-from hotline_under_test import UnderTest, serving
+from hotline_under_test import OPERATOR, UnderTest, serving
 from redis.asyncio import Redis
 from redis_nodes import Network
 from served import Served
@@ -37,6 +38,7 @@ from tampering import (
 from tcp_proxy import TcpProxy
 
 from ivr.embedded import EmbeddedValkey
+from ivr.health import Fault
 from ivr.orders import Orders, StandingOrders
 from ivr.redis_line import connect
 
@@ -100,6 +102,9 @@ FAULTS: dict[str, tuple[Callable[[Trouble], Awaitable[None]], Callable[[Trouble]
     "cut": (Trouble.cut, Trouble.passing),
     "dripping": (Trouble.dripping, Trouble.passing),
 }
+
+TOLD = dict.fromkeys(("read-only", "full"), Fault("full").sentence)
+"""What `/readyz` says of a fault, where it is not that Redis does not answer."""
 
 every_fault = pytest.mark.parametrize("fault", FAULTS)
 
@@ -172,6 +177,8 @@ async def test_a_fault_leaves_the_public_part_and_the_agents(hotline: UnderTest,
             await before.keys("*")
             assert words("public.mode") in (await before.keys("1")).said
             assert (await before.keys("0")).dials
+            # The load balancer keeps the machine, and those who run it are told.
+            assert await _reasons(hotline) == ([TOLD.get(fault, Fault("store").sentence)], "0.0")
             # So does one that only begins.
             assert words("main.long") in (await during.rings()).said
             assert words("public.mode") in (await during.keys("1")).said
@@ -182,6 +189,7 @@ async def test_a_fault_leaves_the_public_part_and_the_agents(hotline: UnderTest,
         finally:
             await mends(trouble)
         await _back(hotline)
+        assert await _reasons(hotline) == ([], "1.0")
         # The call from before goes on where it was, and the other one is verified.
         assert before.here is not None
         assert words("agent.busy") in (await before.go(before.here.next, DialCallStatus="busy")).said
@@ -240,6 +248,15 @@ async def _ends_quietly(hotline: UnderTest) -> None:
         assert (await other.post("/twilio/voice", CallStatus="completed")).hangs_up
         told = await other.post("/twilio/fallback", ErrorCode="11200", ErrorUrl="http://hotline.test/twilio/turn/x")
         assert words("main.long") in told.said
+
+
+async def _reasons(hotline: UnderTest) -> tuple[list[str], str]:
+    """Ask a worker what callers have to do without, and its metrics whether Redis is up."""
+    async with httpx2.AsyncClient() as client:
+        answer = await client.get(f"{hotline.urls[0]}/readyz")
+        metrics = await client.get(f"{hotline.urls[0]}/metrics", headers=OPERATOR)
+    assert answer.status_code == 200
+    return answer.json()["reasons"], metrics.text.partition("\nivr_redis_up ")[2].partition("\n")[0]
 
 
 async def _back(hotline: UnderTest) -> None:

@@ -220,6 +220,7 @@ def now(**changed: Any) -> Now:
     [
         ({}, []),
         ({"faults": [Fault("store")]}, ["Redis 没有应答"]),
+        ({"faults": [Fault("full")]}, ["Redis 写不进去"]),
         ({"faults": [Fault("counters"), Fault("accounts")]}, ["ivr counters confirm", "账户系统没有应答"]),
         ({"faults": [Fault("audit", "No space left on device")]}, ["No space left on device"]),
         ({"database_away": True}, ["数据库没有应答"]),

@@ -35,6 +35,7 @@ LATELY: Final = 5
 
 _FAULTS: Final[Mapping[Kind, str]] = {
     "store": "Redis 没有应答：来电只能听政策、转人工，不能核验身份。",
+    "full": "Redis 写不进去（满了，或者是副本）：来电只能听政策、转人工，不能核验身份。",
     "counters": "Redis 的计数器没有确认：在运行 ivr counters confirm 以前，不能核验身份。",
     "accounts": "账户系统没有应答：打电话的人马上会听到，政策咨询和人工服务照常。",
     "audit": "审计记录写不进去（{}）：不播报任何个人信息。",
