@@ -98,12 +98,14 @@ class Recorded(Struct, frozen=True, tag=True):
 class Waited(Struct, frozen=True, tag=True):
     """A round of waiting in the queue is over, or a key was pressed in it; `key` is empty where none was that counts.
 
-    So many callers are `ahead`, and in so many `minutes` it may be this one's turn: None where nobody knows.
+    So many callers are `ahead`, and in so many `minutes` it may be this one's turn: None where nobody knows. `served`
+    is not so where no agent can take anybody any more, since the group is gone from the flows of today.
     """
 
     key: str = ""
     ahead: int | None = None
     minutes: int | None = None
+    served: bool = True
 
 
 class QueueLeft(Struct, frozen=True, tag=True):

@@ -41,7 +41,14 @@ async def looked(stepping: Stepping, call: str, session: Session, event: Event) 
     if not isinstance(event, Waited):
         return event
     standing = await stepping.desk.places.stands(call, session, stepping.library_of(session))
-    return replace(event, ahead=standing.ahead, minutes=standing.minutes)
+    served = session.place is not None and _is_served(stepping, session.hotline, session.place.group)
+    return replace(event, ahead=standing.ahead, minutes=standing.minutes, served=served)
+
+
+def _is_served(stepping: Stepping, hotline: str, group: str) -> bool:
+    """Tell whether agents still see who waits for a group: they go by the flows of today, and not by the call's."""
+    there = stepping.versions.current.hotlines.hotlines.get(hotline)
+    return there is not None and group in there.agents and there.agents[group].queue
 
 
 async def placed(stepping: Stepping, call: str, before: Session, session: Session, turn: Turn) -> Session:

@@ -61,7 +61,7 @@ def waits(walk: Walk, event: Waited) -> Turn:
     if event.key:
         walk.change(last_at=walk.now)
     chosen, via = node.waiting.target(event.key), event.key
-    if chosen is None and not any(walk.on_duty(place.group, walk.now - ago) for ago in (0, OVERTIME_MS)):
+    if chosen is None and not (event.served and _in_time(walk, place)):
         chosen, via = node.outcomes["off_duty"], "off_duty"
     elif chosen is None and walk.now - place.since >= LONGEST_MS:
         chosen, via = node.outcomes["no_answer"], "no_answer"
@@ -105,6 +105,10 @@ def left(walk: Walk, event: QueueLeft) -> Turn:
         return walk.go(walk.session.stack[-1][1])
     walk.leave(event.outcome)
     return walk.go(node.outcomes["answered" if event.outcome == "answered" else "failed"])
+
+
+def _in_time(walk: Walk, place: Place) -> bool:
+    return any(walk.on_duty(place.group, walk.now - ago) for ago in (0, OVERTIME_MS))
 
 
 def _round(walk: Walk, waiting: nodes.Waiting, prompts: tuple[str, ...], facts: dict[str, str] | None = None) -> Turn:

@@ -31,6 +31,7 @@ CALLER: dict[str, Any] = {"caller_tail": "8000", "keyed_tail": "2173", "verified
 async def running(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Floor]:
     async with calling_floor(valkey_url, tmp_path_factory.mktemp("data"), "lin", "wu", workers=1) as one:
         await give_accounts(one.database_url, "zhao", groups=(ELSEWHERE,), phone="+12025550134")
+        await give_accounts(one.database_url, "zhou", role="supervisor", groups=())
         await give_accounts(one.database_url, "qian", groups=(ENGLISH,), phone="+12025550136")
         yield one
 
@@ -54,6 +55,11 @@ def zhao(floor: Floor) -> Iterator[Desk]:
 @pytest.fixture
 def chen(floor: Floor) -> Iterator[Desk]:
     yield from seated(floor, "chen")
+
+
+@pytest.fixture
+def zhou(floor: Floor) -> Iterator[Desk]:
+    yield from seated(floor, "zhou")
 
 
 @pytest.fixture
@@ -91,6 +97,22 @@ async def test_nobody_sees_or_takes_callers_of_a_group_that_is_not_theirs(floor:
     assert floor.audited("card") == floor.audited("callback") == []
     assert [one.state for one in await floor.queue.waiting(*GENERAL)] == ["waiting"]
     assert booking.number[-4:] in lin.get("/console/to-do").text
+
+
+async def test_callbacks_and_messages_of_a_hotline_that_is_no_more_are_a_supervisors_of_all(
+    floor: Floor, lin: Desk, zhou: Desk
+) -> None:
+    await floor.books("13800138000", code="4711", asked="balance", hotline="renamed")
+    await floor.leaves_a_message(hotline="renamed")
+    for desk, there in ((zhou, "1个"), (lin, "0个")):
+        page = desk.get("/console/to-do").text
+        assert f'要回的电话 <span class="soft">{there}' in page
+        assert f'留言 <span class="soft">{there}' in page
+    callback = str(await floor.first_callback())
+    assert NOT_TAKEN["phone"] in (await acts(zhou, "/console/callbacks/take", callback=callback)).text
+    assert "13800138000" in (await acts(zhou, "/console/callbacks/show", callback=callback)).text
+    await acts(zhou, "/console/callbacks/note", callback=callback, outcome="reached")
+    assert "没有要回的电话" in zhou.get("/console/to-do").text
 
 
 async def test_without_an_audit_entry_there_is_no_card_and_the_caller_waits_on(
@@ -205,6 +227,18 @@ async def test_who_speaks_with_an_agent_can_be_handed_over_to_another_group_that
     assert await floor.queue.done(*GENERAL, caller.call) == "english"
 
 
+async def test_nobody_is_handed_over_to_a_group_that_does_not_answer_at_this_hour(
+    floor: Floor, lin: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = await floor.calls(**CALLER)
+    await acts(lin, "/console/take", group=str(GENERAL))
+    await floor.queue.bridged(*GENERAL, caller.call)
+    assert "转到另一组" in lin.get("/console").text
+    monkeypatch.setattr("ivr.web.console.on_duty", lambda *_: False)
+    assert "转到另一组" not in lin.get("/console").text
+    assert "不能转去" in (await acts(lin, "/console/hand-over", to="english")).text
+
+
 async def test_what_people_wrote_is_text_on_the_page(floor: Floor, lin: Desk) -> None:
     await floor.unhappy("CA" + "6" * 32, path=("balance",), text="<script>alert(1)</script>")
     page = lin.get("/console/to-do").text
@@ -239,12 +273,8 @@ async def test_a_supervisor_sees_the_same_desk(floor: Floor, chen: Desk) -> None
     assert "chen（班长）" in page
 
 
-async def test_groups_of_hotlines_that_are_called_the_same_are_told_apart(floor: Floor, lin: Desk) -> None:
-    await give_accounts(floor.database_url, "zhou", role="supervisor", groups=())
-    desk = Desk(floor.urls[0])
-    desk.sign_in("zhou")
-    page = desk.get("/console").text
-    desk.close()
+async def test_groups_of_hotlines_that_are_called_the_same_are_told_apart(lin: Desk, zhou: Desk) -> None:
+    page = zhou.get("/console").text
     for title in ("社保热线 · general（demo）", "社保热线 · general（queue）", "社保热线 · english <"):
         assert title in page
     assert "社保热线 · general <" in lin.get("/console").text

@@ -245,7 +245,7 @@ def test_from_any_token_a_call_goes_on_without_redis_and_without_the_account_ser
     session = session_from(position_of(caller.session))
     assert (session.member, session.credential, session.kept, session.facts) == (None, None, "", {})
     session, turn = asyncio.run(_in_public_mode(session, then, caller.now))
-    assert isinstance(turn.next, Listen | Dial | Enqueue | Hold | Leave | End)
+    assert isinstance(turn.next, Listen | Dial | Enqueue | Hold | Leave | Record | End)
     assert (session.member, session.facts.get("balance")) == (None, None)
 
 

@@ -20,6 +20,7 @@ from ivr.clock import wall_clock
 from ivr.redis_line import connect
 
 MINUTE_MS = 60_000
+NUMBERS = '        numbers: ["+12025550135"]'
 ENGLISH = """\
       english:
         queue: true
@@ -121,6 +122,23 @@ async def test_agents_serve_who_came_in_time_then_callers_are_told_the_hours(
     after = await caller.comes_out("leave")
     assert words("agent.callback") in after.said
     assert words("callback.confirm_off_duty") in (await caller.keys("1")).said
+
+
+async def test_who_waits_for_a_group_that_is_taken_out_of_the_flows_is_offered_a_callback(
+    valkey_url: str, redis: Redis, tmp_path: Path
+) -> None:
+    copied = Copied(tmp_path)
+    with serving_copy(copied, valkey_url, tmp_path / "data", queues=True) as hotline:
+        async with calling(hotline) as caller:
+            caller.dialled = "12335"
+            await caller.rings()
+            await caller.keys("0")
+            await caller.waits()
+            copied.edit("flows/hotlines.yaml", ("        queue: true\n" + NUMBERS, NUMBERS))
+            async with asyncio.timeout(20):
+                while not (await caller.waits()).leaves:
+                    pass
+            assert words("agent.callback") in (await caller.comes_out("leave")).said
 
 
 async def test_the_operator_sees_who_waits(

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ivr.database.tables import LONGEST_PATH, NOTES, SURVEYS
@@ -74,10 +74,10 @@ class NoteList:
             for row in rows
         ]
 
-    async def unhappy(self, hotlines: Collection[str]) -> list[Unhappy]:
-        """Give the unhappy answers at these hotlines that nobody has looked into, the oldest first."""
+    async def unhappy(self, hotlines: Collection[str] | None) -> list[Unhappy]:
+        """Give the unhappy answers at these hotlines, or at all, that nobody has looked into, the oldest first."""
         columns = SURVEYS.c
-        still = (columns.score == "dissatisfied") & columns.handled_at.is_(None) & columns.hotline.in_(hotlines)
+        still = (columns.score == "dissatisfied") & columns.handled_at.is_(None) & _at(hotlines)
         async with self._engine.connect() as connection:
             query = select(SURVEYS).where(still).order_by(columns.at).limit(MOST_OPEN)
             rows = (await connection.execute(query)).all()
@@ -95,10 +95,14 @@ class NoteList:
             for row in rows
         ]
 
-    async def looked_into(self, call: str, hotlines: Collection[str], agent: str, now: int) -> bool:
+    async def looked_into(self, call: str, hotlines: Collection[str] | None, agent: str, now: int) -> bool:
         """Note who looked into an unhappy answer; of two agents one is heard, the other gets False."""
         columns = SURVEYS.c
-        still = (columns.call == call) & columns.handled_at.is_(None) & columns.hotline.in_(hotlines)
+        still = (columns.call == call) & columns.handled_at.is_(None) & _at(hotlines)
         async with self._engine.begin() as connection:
             changed = await connection.execute(update(SURVEYS).where(still).values(handled_at=now, handled_by=agent))
         return bool(changed.rowcount)
+
+
+def _at(hotlines: Collection[str] | None) -> ColumnElement[bool]:
+    return true() if hotlines is None else SURVEYS.c.hotline.in_(hotlines)

@@ -13,8 +13,10 @@ from ivr.agents.accounts import Account, GroupName, group_name
 from ivr.agents.note_list import Note, NoteList
 from ivr.agents.queue import AgentQueue, Waiter
 from ivr.agents.taking import NotTaken, Taking, Why
+from ivr.duty.calendar import on_duty
 from ivr.library import Library
 from ivr.seals import Seals
+from ivr.walk import china_time
 from ivr.web import words
 from ivr.web.cases import Case, Cases
 from ivr.web.guard import Guard, Visit
@@ -278,10 +280,12 @@ class Console:
         return asked if asked in self.groups(visit.account) else None
 
     def _others(self, case: Case | None) -> list[str]:
-        """Give the groups to which a caller can be handed over."""
-        if case is None or (there := self._library().hotlines.hotlines.get(case.waiter.hotline)) is None:
+        """Give the groups to which a caller can be handed over: those who answer at this hour."""
+        library, now = self._library(), china_time(self._now())
+        if case is None or (there := library.hotlines.hotlines.get(case.waiter.hotline)) is None:
             return []
-        return [name for name, group in there.agents.items() if group.queue and name != case.waiter.group]
+        others = {name: group for name, group in there.agents.items() if group.queue and name != case.waiter.group}
+        return [name for name, group in others.items() if on_duty(group.duty, library.working_days, now)]
 
     def _titles(self, groups: Collection[GroupName]) -> dict[GroupName, str]:
         """Name groups by what their hotline is called, and by its id as well where others are called the same."""

@@ -169,11 +169,12 @@ class ToDo:
             return RedirectResponse("/console/to-do", 303)
         return self._pages.page(visit.request, "to_do_page.html", visit=visit, status=409 if told else 200, **facts)
 
-    async def _callbacks(self, hotlines: Collection[str]) -> list[Callback]:
+    async def _callbacks(self, hotlines: Collection[str] | None) -> list[Callback]:
         found = await self._guard.database.ask(lambda engine: CallbackList(engine, self._seals).open())
-        return [one for one in found if one.booking is not None and one.booking.hotline in hotlines]
+        known = [(one, one.booking.hotline) for one in found if one.booking is not None]
+        return [one for one, hotline in known if hotlines is None or hotline in hotlines]
 
-    async def _unhappy(self, hotlines: Collection[str]) -> list[Unhappy]:
+    async def _unhappy(self, hotlines: Collection[str] | None) -> list[Unhappy]:
         return await self._guard.database.ask(lambda engine: NoteList(engine, self._seals).unhappy(hotlines))
 
     async def _asked_for(self, visit: Visit) -> Callback | None:
@@ -192,8 +193,13 @@ class ToDo:
         return ToCall(callback.id, callback.booking, told, due, callback.attempts)
 
 
-def hotlines_of(account: Account, groups: Callable[[Account], tuple[GroupName, ...]]) -> frozenset[str]:
-    """Give the hotlines whose callers an agent may hear of."""
+def hotlines_of(account: Account, groups: Callable[[Account], tuple[GroupName, ...]]) -> frozenset[str] | None:
+    """Give the hotlines whose callers an agent may hear of; None for a supervisor of all.
+
+    That one hears also of those who called a hotline that is gone from the flows, or has another id now.
+    """
+    if account.role == "supervisor" and not account.groups:
+        return None
     return frozenset(group.hotline for group in groups(account))
 
 
