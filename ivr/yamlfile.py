@@ -110,6 +110,7 @@ _SYNTAX: Final = (
     ("expected the node content", "A bracket or comma stands in the place of a value.", "Write the value, or quotes."),
     ("unexpected end of stream", "The file ends inside a text that is in quotes.", "Close the quotes."),
     ("cannot start any token", "A value begins with a character that YAML keeps for itself.", "Put it in quotes."),
+    ("mapping keys are not", "A value begins with a question mark, which YAML keeps for itself.", "Put it in quotes."),
     ("unknown escape character", "A backslash in double quotes is no escape that YAML knows.", "Use single quotes."),
 )
 
@@ -170,7 +171,8 @@ def _syntax(name: str, error: MarkedYAMLError) -> Problem:
     for sign, message, remedy in _SYNTAX:
         if sign in said:
             return Problem(name, line, column, "yaml", message, "", remedy)
-    return Problem(name, line, column, "yaml", f"This is no YAML: {_first_line(said)}.")
+    remedy = "Compare it with the lines around it; put texts in quotes."
+    return Problem(name, line, column, "yaml", f"This is no YAML: {_first_line(said)}.", "", remedy)
 
 
 def _first_line(error: object) -> str:

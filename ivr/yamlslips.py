@@ -1,7 +1,8 @@
 """Slips that are easily made in YAML and mean something else to it: keys without quotes, full-width punctuation."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 
@@ -43,7 +44,10 @@ _STAR_KEY: Final = re.compile(r"(?:^|[{,])\s*(?P<slip>\*)\s*:(?=\s|$)")
 _HASH_KEY: Final = re.compile(r"(?:^|[{,])\s*(?P<slip>#)\s*:(?=\s|$)")
 _HASH_LINE: Final = re.compile(r"^\s*(?P<slip>#):(?=\s|$)")
 _WIDE_COLON: Final = re.compile(rf"(?:^|[{{,])\s*[\"']?{_WORD}[\"']?\s*(?P<slip>：)")
+_WIDE_COMMA: Final = re.compile(rf"[{{,][^{{}}\"']*{_WORD}\s*(?P<slip>，)\s*{_WORD}\s*:\s")
 _WIDE_OPENING: Final = re.compile(r":\s*(?P<slip>[｛［])")
+_OPEN_QUOTE: Final = re.compile(rf"(?P<indent>\s*)(?:- )?(?:{_WORD}:\s+)?(?P<slip>\"(?:[^\"\\]|\\.)*|'(?:[^']|'')*)")
+_NEW_LINE: Final = re.compile(rf"(?P<indent>\s*)(?:- |[\"']?{_WORD}[\"']?:(?:\s|$))")
 
 
 def in_key(key: str) -> tuple[str, str, str] | None:
@@ -68,10 +72,25 @@ def in_text(text: str) -> tuple[str, str, str] | None:
 
 def in_lines(text: str, *, fails: bool) -> Iterator[Slip]:
     """Give the slips in the lines of a file: all that explain why it ``fails`` to be YAML, or else those that hide."""
-    for number, line in enumerate(text.splitlines(), 1):
-        for pattern in (_STAR_KEY, _HASH_KEY, _WIDE_COLON, _WIDE_OPENING) if fails else (_HASH_LINE,):
+    lines = text.splitlines()
+    if fails and (open_quote := _open_quote(lines)):
+        yield open_quote
+    for number, line in enumerate(lines, 1):
+        for pattern in (_STAR_KEY, _HASH_KEY, _WIDE_COLON, _WIDE_COMMA, _WIDE_OPENING) if fails else (_HASH_LINE,):
             for match in pattern.finditer(line):
                 yield Slip(number, match.start("slip") + 1, *_said(match["slip"]))
+
+
+def _open_quote(lines: Sequence[str]) -> Slip | None:
+    """Give the first quote that is still open where the next key or item begins; YAML notices it at a later quote."""
+    written = ((number, line) for number, line in enumerate(lines, 1) if line.strip() and line.lstrip()[0] != "#")
+    for (number, line), (_, below) in pairwise(written):
+        opens, begins = _OPEN_QUOTE.fullmatch(line), _NEW_LINE.match(below)
+        if opens and begins and len(begins["indent"]) <= len(opens["indent"]):
+            why = "The lines below are read as part of this text, up to the next quote."
+            remedy = "Close it; a quote within the text is written twice, or the text in quotes of the other kind."
+            return Slip(number, opens.start("slip") + 1, "The quote that opens here is not closed.", remedy, why)
+    return None
 
 
 def _said(slip: str) -> tuple[str, str, str]:
