@@ -98,7 +98,7 @@ class VitalsReader:
         for name, hotline in self._library().hotlines.hotlines.items():
             for group, agents in hotline.agents.items():
                 if agents.queue:
-                    waiting = await self._queue.waiting(name, group)
+                    waiting = await self._queue.on_the_line(name, group)
                     longest = max((self._now() - one.joined_at for one in waiting), default=0)
                     yield Waiting(name, group, len(waiting), max(0, longest) / 1000)
 

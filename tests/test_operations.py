@@ -13,7 +13,7 @@ from desk import Desk, give_accounts, token_in
 from hotline_under_test import AT_HOME, UnderTest, serving
 from msgspec.structs import replace
 from redis.asyncio import Redis
-from tampering import PATIENT, SEALS
+from tampering import PATIENT, SEALS, emptied
 
 from ivr.audit.trail import AuditAwayError
 from ivr.emergency import LONGEST
@@ -22,6 +22,7 @@ from ivr.live.tallies import Tally
 from ivr.orders import Orders, StandingOrders
 from ivr.serve import sqlite_url
 from ivr.web.charts import Label, Series, bars, lines, nice
+from ivr.web.operations import _facts
 from ivr.web.operations_look import Now, Slow, wrongs
 from ivr.web.statics import Statics
 from ivr.web.writing import Pages
@@ -29,6 +30,7 @@ from ivr.web.writing import Pages
 PAGES = ["/operations", "/operations/live", "/operations/charts"]
 ACTS = ["/operations/agents-only", "/operations/announcement"]
 NUMBERS = count(100, 100)
+STREAM = {"Accept": "text/event-stream"}
 LINE = "因系统故障，余额查询今天暂停。"
 
 
@@ -73,6 +75,13 @@ def audited(folder: Path) -> list[str]:
     ]
     mine = [entry for entry in entries if entry.get("field") == "operations"]
     return [entry["outcome"] for entry in sorted(mine, key=lambda entry: entry["at"])]  # midnight begins a new file
+
+
+async def orders_are(hotline: UnderTest, redis: Redis, orders: Orders) -> None:
+    """Have something ordered that every worker goes by."""
+    wanted = await StandingOrders(redis, SEALS, deadline=PATIENT).change(lambda _: orders, by="chen", at=0)
+    for worker in hotline.served:
+        worker.app.state.hotline.stepping.emergency.orders.now = wanted
 
 
 async def ordered(redis: Redis) -> Orders:
@@ -131,6 +140,49 @@ async def test_agents_only_is_audited_and_holds_until_it_is_taken_back(
     desk.post("/operations/agents-only", token, hotline="demo", on="0")
     assert (await ordered(redis)).agents_only == {"office_hours"}
     assert audited(folder)[-1] == "agents only off demo chen"
+
+
+async def test_what_was_ordered_for_a_hotline_that_is_no_more_can_be_taken_back(
+    signed_in: Callable[..., Desk], redis: Redis, hotline: UnderTest
+) -> None:
+    await orders_are(hotline, redis, Orders(agents_only=frozenset({"renamed"})))
+    desk = signed_in("chen")
+    page = desk.get("/operations").text
+    assert 'aria-label="恢复 renamed 的自助服务"' in page
+    desk.post("/operations/agents-only", token_in(page), hotline="renamed", on="0")
+    assert (await ordered(redis)).agents_only == frozenset()
+
+
+async def test_a_page_that_is_open_tells_what_another_supervisor_orders(
+    signed_in: Callable[..., Desk], hotline: UnderTest, redis: Redis
+) -> None:
+    await orders_are(hotline, redis, Orders(announcement={"zh": LINE}))
+
+    def told() -> str:
+        with signed_in("chen").client.stream("GET", "/operations/live", headers=STREAM) as answer:
+            return next(line for line in answer.iter_lines() if "紧急通知" in line)
+
+    assert "正在公布紧急通知" in await asyncio.to_thread(told)
+
+
+async def test_the_stream_ends_soon_after_its_session(
+    signed_in: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, redis: Redis
+) -> None:
+    monkeypatch.setattr("ivr.web.operations.SIGNED_IN_MS", 0)
+    monkeypatch.setattr("ivr.web.operations._facts", lambda now, facts=_facts: {**facts(now), "half": next(NUMBERS)})
+    desk, begun = signed_in("chen"), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def listened() -> None:
+        with desk.client.stream("GET", "/operations/live", headers=STREAM) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("event: message"):
+                    loop.call_soon_threadsafe(begun.set)
+
+    listening = asyncio.create_task(asyncio.to_thread(listened))
+    await asyncio.wait_for(begun.wait(), 15)
+    await emptied(redis)
+    await asyncio.wait_for(listening, 15)
 
 
 @pytest.mark.parametrize(
@@ -249,6 +301,9 @@ async def test_charts_are_of_records_and_every_value_is_in_a_table(signed_in: Ca
         part = desk.get(f"/operations/charts?span={span}").text
         assert f"用表格看{name}" in part
         assert part.count("<svg") == 2
+        # A page may be open for days: it asks again for what it shows.
+        key = "week" if span == "week" else "day"
+        assert f'hx-get="/operations/charts?span={key}" hx-trigger="every 300s"' in part
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,10 @@ class AgentQueue:
         found = [self._waiter(hotline, group, one) for one in await self._do("list", hotline, group, "")]
         return sorted((one for one in found if one.state != "speaking"), key=lambda one: (one.joined_at, one.call))
 
+    async def on_the_line(self, hotline: str, group: str) -> list[Waiter]:
+        """Give the callers who wait, the next one first, without those who have hung up and are called back."""
+        return [one for one in await self.waiting(hotline, group) if one.kind == "call"]
+
     async def speaking(self, hotline: str, group: str) -> list[Waiter]:
         """Give all who speak with an agent, who speaks longest first."""
         found = [self._waiter(hotline, group, one) for one in await self._do("list", hotline, group, "")]

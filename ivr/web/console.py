@@ -22,14 +22,11 @@ from ivr.web.cases import Case, Cases
 from ivr.web.guard import Guard, Visit
 from ivr.web.looks import By, Looks
 from ivr.web.presence import STATES, Presence
-from ivr.web.streams import Event, stream
+from ivr.web.streams import SIGNED_IN_MS, Event, stream
 from ivr.web.watch import Seen, Watch
 from ivr.web.writing import Pages
 
 LONGEST_NOTE: Final = 2000
-
-SIGNED_IN_MS: Final = 5000
-"""How often a stream looks whether its session still goes on."""
 
 NOBODY: Final = "现在没有人在等。"
 TAKEN: Final = "这位来电人刚被别人接走，或者已经挂机。"
@@ -121,7 +118,7 @@ class Console:
         async for seen in self._watch.listen(visit.account, lambda: self.groups(visit.account)):
             if self._now() >= known_until:
                 known_until = self._now() + SIGNED_IN_MS
-                if not seen.away and await self._guard.visitor(visit.request, uses=False) is None:
+                if not seen.away and not await self._guard.stays(visit):
                     yield Event("out", self._pages.part("out.html"))
                     return
             case = seen.cases.get(agent)

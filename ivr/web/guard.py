@@ -73,6 +73,13 @@ class Guard:
         account = await self._account(session.name)
         return (account, token) if account is not None and self.sessions.holds(session, account) else None
 
+    async def stays(self, visit: Visit) -> bool:
+        """Tell whether whoever has a page open may go on to look at it; what cannot be asked now ends no look."""
+        try:
+            return await self.visitor(visit.request, uses=False) is not None
+        except (StoreAway, DatabaseAwayError):
+            return True
+
     async def _looking(self, handler: Handler, role: Role, request: Request) -> Response:
         streams = "text/event-stream" in request.headers.get("accept", "")
         found = await self.visitor(request, uses=not streams)

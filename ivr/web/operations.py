@@ -1,7 +1,8 @@
 """The operations page: what is so now, a day and a week in charts, and what holds for all new calls."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from ivr.web.guard import Guard, Visit
 from ivr.web.operations_look import LATELY, Lookout, Now, wrongs
 from ivr.web.parts import Parts
 from ivr.web.pulse import Pulse
-from ivr.web.streams import stream
+from ivr.web.streams import SIGNED_IN_MS, Event, stream
 from ivr.web.writing import HEADERS, Pages
 
 OUTCOME_NAMES: Final[Mapping[Outcome, str]] = {
@@ -88,7 +89,9 @@ class Operations:
             status=422 if told else 200,
             told=told,
             switches=[
-                (name, hotline.name.get("zh") or name) for name, hotline in hotlines.items() if hotline.agents_only
+                *((name, hotline.name.get("zh") or name) for name, hotline in hotlines.items() if hotline.agents_only),
+                # What was ordered for a hotline that is no more can be taken back.
+                *((name, name) for name in sorted(now.orders.agents_only - hotlines.keys())),
             ],
             lines=now.orders.announcement if lines is None else lines,
             languages=LANGUAGE_NAMES,
@@ -98,23 +101,37 @@ class Operations:
         )
 
     async def _live(self, visit: Visit) -> Response:
-        del visit
-        events = self._pulse.changes(lambda now: self._pages.part("operations_now.html", **_facts(now)))
-        return stream(events, self._parts.now, leaving=self._parts.leaving)
+        return stream(self._events(visit), self._parts.now, leaving=self._parts.leaving)
+
+    async def _events(self, visit: Visit) -> AsyncIterator[Event]:
+        """Give what changes, until whoever looks is signed out."""
+        known_until = self._parts.now() + SIGNED_IN_MS
+        changes = self._pulse.changes(lambda now: self._pages.part("operations_now.html", **_facts(now)))
+        async with contextlib.aclosing(changes):
+            async for event in changes:
+                if self._parts.now() >= known_until:
+                    known_until = self._parts.now() + SIGNED_IN_MS
+                    if not await self._guard.stays(visit):
+                        return
+                yield event
 
     async def _charts(self, visit: Visit) -> Response:
-        span = SPANS.get(visit.request.query_params.get("span", ""), SPANS["day"])
+        asked = visit.request.query_params.get("span", "")
+        key = asked if asked in SPANS else "day"
+        span = SPANS[key]
         # Whole stretches of China's day, the present one last: what is asked for again is not added up again.
         ends = self._parts.now() // span.every_ms * span.every_ms + span.every_ms
         first = ends - span.long_ms
         buckets = await self._lookout.figures(lambda figures: figures.timeline(first, ends, span.every_ms))
         drawn = await asyncio.to_thread(_drawn, buckets, span)
-        return Response(self._pages.part("operations_charts.html", **drawn), media_type="text/html", headers=HEADERS)
+        return Response(
+            self._pages.part("operations_charts.html", key=key, **drawn), media_type="text/html", headers=HEADERS
+        )
 
     async def _agents_only(self, visit: Visit) -> Response:
         hotline, on = visit.form.get("hotline", ""), visit.form.get("on") == "1"
         known = self._parts.versions.current.hotlines.hotlines.get(hotline)
-        if known is None or known.agents_only is None:
+        if (known is None or known.agents_only is None) and (on or hotline not in self._parts.orders.now.agents_only):
             raise HTTPException(400)
         if on and visit.form.get("sure") != "1":
             return await self._page(visit, "没有打开：请先勾选“新来电都转人工”。")

@@ -45,7 +45,7 @@ Given = TypeVar("Given")
 
 
 class Queue(NamedTuple):
-    """A queue: how many wait, since when the first of them (ms since 1970), and how many speak."""
+    """A queue: how many callers wait in it, since when the first of them (ms since 1970), and how many speak."""
 
     hotline: str
     group: str
@@ -166,7 +166,7 @@ class Lookout:
         for name, hotline in self._parts.versions.current.hotlines.hotlines.items():
             for group, agents in hotline.agents.items():
                 if agents.queue:
-                    waiting = await self._queue.waiting(name, group)
+                    waiting = await self._queue.on_the_line(name, group)
                     speaking = await self._queue.speaking(name, group)
                     since = waiting[0].joined_at if waiting else None
                     found.append(Queue(name, group, len(waiting), since, len(speaking)))

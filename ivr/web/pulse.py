@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
 from ivr.web.streams import Event
@@ -43,7 +43,7 @@ class Pulse(Generic[Seen]):
                 self._looking.cancel()
                 self._looking = None
 
-    async def changes(self, write: Callable[[Seen], str]) -> AsyncIterator[Event]:
+    async def changes(self, write: Callable[[Seen], str]) -> AsyncGenerator[Event, None]:
         """Give an event each time that `write` puts differently what is seen."""
         last = ""
         async with contextlib.aclosing(self.listen()) as listening:

@@ -13,6 +13,10 @@ QUIET_S: Final = 10.0
 COMES_BACK_MS: Final = 2000
 
 
+SIGNED_IN_MS: Final = 5000
+"""How often a stream looks whether its session still goes on."""
+
+
 class Event(NamedTuple):
     """An event of a stream: its name, and the text or part of a page that it brings."""
 

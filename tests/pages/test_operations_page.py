@@ -26,12 +26,16 @@ async def page(browser: Browser, hotline: UnderTest) -> AsyncIterator[Page]:
         page = await visits.enter_async_context(
             visiting(browser, hotline.urls[0], viewport=PHONE, reduced_motion="reduce")
         )
-        await page.goto("/operations")
-        await page.get_by_label("账号").fill("chen")
-        await page.get_by_label("密码").fill(PASSWORD)
-        await page.keyboard.press("Enter")
-        await expect(page.get_by_role("heading", name="运行状况")).to_be_visible()
+        await signs_in(page)
         yield page
+
+
+async def signs_in(page: Page) -> None:
+    await page.goto("/operations")
+    await page.get_by_label("账号").fill("chen")
+    await page.get_by_label("密码").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="运行状况")).to_be_visible()
 
 
 async def first_heard(carrier: Carrier, *first: str) -> None:
@@ -94,6 +98,18 @@ async def test_orders_are_given_by_keyboard_and_heard_by_new_calls(page: Page, h
         await first_heard(carrier, words("agents_only.told"))
         await page.get_by_role("button", name="恢复 demo 的自助服务").press("Enter")
         await first_heard(carrier, words("main.long"))
+
+
+async def test_a_page_that_has_lost_its_stream_says_so_until_it_is_back(browser: Browser, hotline: UnderTest) -> None:
+    async with visiting(browser, hotline.urls[0], breaks=True) as page:
+        await signs_in(page)
+        lost = page.locator("#lost")
+        await expect(lost).to_be_hidden()
+        await page.route("**/operations/live", lambda route: route.abort())
+        await page.reload()
+        await expect(lost).to_be_visible()
+        await page.unroute("**/operations/live")
+        await expect(lost).to_be_hidden()
 
 
 async def test_the_page_is_fit_for_everybody(page: Page) -> None:

@@ -1,5 +1,5 @@
 // Single keys on the console, for those who switch them on: they must not surprise who types or speaks to a screen.
-// A word where the page has lost its stream. And lists that change without becoming other elements.
+// And lists that change without becoming other elements.
 "use strict";
 
 // Queues change every second in a busy hour. A button that was exchanged between a finger's press and its release would
@@ -27,6 +27,3 @@ document.addEventListener("change", (event) => {
 
 const box = document.getElementById("keys");
 if (box) box.checked = localStorage.getItem(KEYS) === "on";
-
-document.addEventListener("htmx:sseError", () => { document.getElementById("lost").hidden = false; });
-document.addEventListener("htmx:sseOpen", () => { document.getElementById("lost").hidden = true; });
