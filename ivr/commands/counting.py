@@ -18,7 +18,10 @@ def confirm() -> int:
     """Confirm the counters of the store at IVR_REDIS_URL; return the exit status."""
     settings = read_settings()
     if not settings.redis_url:
-        raise SettingsError("IVR_REDIS_URL is not set: the embedded store is confirmed by ivr serve, at every start.")
+        raise SettingsError(
+            "IVR_REDIS_URL is not set: the embedded store is confirmed by ivr serve, "
+            "whenever it starts. Start it anew to have its counters confirmed."
+        )
     try:
         asyncio.run(confirm_counters(settings))
     except StoreAway as error:
