@@ -59,7 +59,7 @@ async def text_page(inquiry: Inquiry) -> Answered:
 
 
 def message(inquiry: Inquiry) -> str:
-    """Compose the message of what was told about the member; whole sentences, at most `LONGEST` characters."""
+    """Compose the message of what was heard that has a written form; whole sentences, at most `LONGEST` characters."""
     catalogs = inquiry.library.catalogs
     lang = WRITTEN_LANGUAGES[inquiry.session.lang]
     if lang not in catalogs:
@@ -69,7 +69,7 @@ def message(inquiry: Inquiry) -> str:
     text = ""
     for said in inquiry.session.said:
         written = prompts.get(WRITTEN + said.prompt)
-        if not (said.lead and said.personal) or written is None:
+        if not said.lead or written is None:
             continue
         longer = text + (between if text else "") + written.written({**hotline, **said.facts}, catalogs)
         if len(longer) > LONGEST:

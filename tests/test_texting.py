@@ -35,12 +35,11 @@ async def test_it_is_written_in_the_language_heard_and_cantonese_in_the_standard
     [
         (),
         (Said("balance.frozen", {}, lead=True, personal=True),),  # no written form
-        (Said("balance.tell", TOLD.facts, lead=True, personal=False),),  # nothing about a member
         (Said("balance.tell", TOLD.facts, lead=False, personal=True),),  # no answer
         (Said("identify.expired", {}, lead=True), Said("after.menu", {}), Said("goodbye", {})),
     ],
 )
-async def test_only_answers_about_the_member_are_written(said: tuple[Said, ...]) -> None:
+async def test_only_answers_with_a_written_form_are_written(said: tuple[Said, ...]) -> None:
     assert message(inquiry_of({}, session_of(said=said))) == ""
     assert await text_answer(inquiry_of({}, session_of(said=said))) == Answered("nothing")
 
