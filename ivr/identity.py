@@ -42,15 +42,14 @@ async def verify(inquiry: Inquiry) -> Answered:
 
     Unknown number, wrong password, a locked account and our own limit give the same outcomes. A weak or initial
     password opens nothing, whatever the service says: its attempt stays counted, and only a code's success returns it.
+    So it is judged by what was keyed alone: a birth year that only the service's yes brings would tell that it was one.
     """
     credential = inquiry.session.credential
     weak = _keyed_weak(inquiry)
     tried = await attempt(inquiry, "pin")
     match tried.answer:
         case Verified() as answer if credential is not None:
-            # An ID number has told the birth date before.
-            learned = None if credential.kind == "id_card" else answer.birth_year
-            if weak or answer.must_change_pin or (learned and _is_weak(inquiry, credential, learned)):
+            if weak or answer.must_change_pin:
                 return _too_simple(inquiry, credential, tried)
             inquiry.settles.extend(tried.giving_back)
             member = _member(answer, inquiry.desk.now())
@@ -128,13 +127,9 @@ def _refused(inquiry: Inquiry) -> str:
 
 def _keyed_weak(inquiry: Inquiry) -> bool:
     credential = inquiry.session.credential
-    return credential is not None and _is_weak(inquiry, credential, None)
-
-
-def _is_weak(inquiry: Inquiry, credential: Credential, birth_year: int | None) -> bool:
-    return is_weak(
+    return credential is not None and is_weak(
         inquiry.secret or "",
-        birth=birth_of(credential, birth_year),
+        birth=birth_of(credential, None),
         numbers=inquiry.session.tails,
         listed=inquiry.library.hotlines.weak_passwords,
     )
