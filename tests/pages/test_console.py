@@ -326,6 +326,21 @@ async def test_a_message_is_listed_heard_and_seen_to(floor: Floor, sits: Sits) -
     await fits(page)
 
 
+async def test_who_listens_to_a_message_is_not_interrupted_by_the_list_that_comes_anew(
+    floor: Floor, sits: Sits
+) -> None:
+    await floor.leaves_a_message()
+    page = await sits("lin")
+    await page.locator("#to-do audio").evaluate("one => { one.isHeard = true }")
+    await floor.leaves_a_message()
+    await page.evaluate("htmx.ajax('GET', '/console/to-do', {source: '#to-do', target: '#to-do'})")
+    await expect(page.locator("#to-do audio")).to_have_count(2)
+    assert await page.locator("#to-do audio").evaluate_all("them => them.map(heard => !!heard.isHeard)") == [
+        True,
+        False,
+    ]
+
+
 async def test_a_page_that_has_lost_its_stream_says_so_until_it_is_back(floor: Floor, sits: Sits) -> None:
     page = await sits("lin", breaks=True)
     lost = page.locator("#lost")

@@ -3,7 +3,7 @@
 "use strict";
 
 // Queues change every second in a busy hour. A button that was exchanged between a finger's press and its release would
-// get no click, so what stays the same stays in the page.
+// get no click, so what stays the same stays in the page; so does the message in the list that somebody listens to.
 htmx.defineExtension("morph", {
   handleSwap: (style, target, fragment) =>
     style === "morph" && Idiomorph.morph(target, [...fragment.childNodes], { morphStyle: "innerHTML" }),
