@@ -169,8 +169,12 @@ async def test_the_operator_sees_who_waits(
         ("queue/general", "Mandarin", True, "years", "…0007"),
         ("queue/general", "Cantonese", False, "years", ""),
     ]
+    await queue.to_callback(replace(first, call="CA-2"), "named")
+    assert await in_a_thread(["queue", "--format", "json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sorted((one["call"], one["kind"]) for one in rows) == [("CA-1", "call"), ("CA-2", "callback")]
     assert await in_a_thread(["queue"]) == 0
-    assert "Cantonese" in capsys.readouterr().out
+    assert "Mandarin" in capsys.readouterr().out
 
 
 async def in_a_thread(command: list[str]) -> int:

@@ -63,7 +63,7 @@ def _facts(place: int, one: Waiter, now: int) -> dict[str, Any]:
     return {
         "group": f"{one.hotline}/{one.group}",
         "place": place,
-        "call": one.call,
+        "call": one.call.partition("/")[0],  # the place of a callback has a name that goes on after it
         "kind": one.kind,
         "minutes": max(0, now - one.joined_at) // 60_000,
         "state": one.state,
