@@ -1,7 +1,7 @@
 """The flow file and the hotline file as typed values: what the people who run a hotline may write, and nothing else."""
 
 from functools import cached_property
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -221,6 +221,11 @@ class AgentGroup(_Model):
     queue: bool = False
 
 
+FOR_HUMANS_TURNS: Final = 6
+FOR_HUMANS_MS: Final = 2 * 60_000
+"""So much of a call's limits, half of them at most, is kept for humans, or for a callback where none is on duty."""
+
+
 class Limits(_Model):
     """How much a caller may try. The defaults are the ministry's; a hotline may be stricter.
 
@@ -249,6 +254,12 @@ class Limits(_Model):
     dials_a_day: Annotated[int, Field(ge=1, le=100_000)] = 5000
     new_calls_per_caller_a_second: Annotated[int, Field(ge=1, le=1000)] = 30
     new_calls_a_second: Annotated[int, Field(ge=1, le=10_000)] = 200
+
+    @cached_property
+    def of_self_service(self) -> tuple[int, int]:
+        """Give the key turns, and the ms of keys, after which a call has nothing left but what is kept for humans."""
+        turns, ms = self.key_turns, self.key_minutes * 60_000
+        return turns - min(FOR_HUMANS_TURNS, turns // 2), ms - min(FOR_HUMANS_MS, ms // 2)
 
 
 class Announcement(_Model):

@@ -1,14 +1,9 @@
 """How long a call may last: self-service ends a little before the call does, since a callback takes keys as well."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from ivr.call import Session
 from ivr.flow import Flow, Limits
-
-FOR_HUMANS_TURNS: Final = 6
-FOR_HUMANS_MS: Final = 2 * 60_000
-"""So much of a call's limits, half of them at most, is kept for humans, or for a callback where none is on duty."""
 
 
 def is_over(session: Session, limits: Limits) -> bool:
@@ -18,9 +13,8 @@ def is_over(session: Session, limits: Limits) -> bool:
 
 def self_service_is_over(session: Session, limits: Limits) -> bool:
     """Tell whether nothing is left of a call's limits but what is kept for humans."""
-    turns, ms = limits.key_turns, limits.key_minutes * 60_000
-    kept_turns, kept_ms = min(FOR_HUMANS_TURNS, turns // 2), min(FOR_HUMANS_MS, ms // 2)
-    return session.key_turns >= turns - kept_turns or session.key_ms >= ms - kept_ms
+    turns, ms = limits.of_self_service
+    return session.key_turns >= turns or session.key_ms >= ms
 
 
 def nothing_left(session: Session, limits: Limits, flows: Mapping[str, Flow]) -> bool:

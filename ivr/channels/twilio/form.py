@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import compress, count, repeat
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -17,6 +18,7 @@ _RECORDING_SID = re.compile(r"RE[0-9a-fA-F]{32}")
 _SECONDS = re.compile(r"[0-9]{1,5}")
 _DIGITS = re.compile(r"[0-9*#]{0,64}")
 _ONE_KEY = re.compile(r"[0-9*#]?")
+_escaped = re.compile(rb"%").search
 _PARTY = re.compile(r"[\x20-\x7e]{0,64}")
 
 _DIAL_OUTCOMES: dict[str, DialOutcome] = {
@@ -70,21 +72,22 @@ class Form(NamedTuple):
 def read_pairs(body: bytes) -> Pairs:
     """Split a form body into decoded name and value bytes, blanks kept.
 
-    Not by ``parse_qsl``: given bytes, it refuses every value beyond ASCII on some versions of Python.
+    Not by ``parse_qsl``: given bytes, it refuses every value beyond ASCII on some versions of Python. Each webhook has
+    some 25 fields, few of them escaped: what can be is done for all of them in one call.
     """
-    return [
-        # Most fields hold nothing that is escaped.
-        (unquote_to_bytes(name), unquote_to_bytes(value)) if b"%" in field else (name, value)
-        for field in body.replace(b"+", b" ").split(b"&")
-        for name, _, value in (field.partition(b"="),)
-        if field
-    ]
+    fields = list(filter(None, body.replace(b"+", b" ").split(b"&")))
+    pairs = [(name, value) for name, _, value in map(bytes.partition, fields, repeat(b"="))]
+    for at in compress(count(), map(_escaped, fields)):
+        name, value = pairs[at]
+        pairs[at] = (unquote_to_bytes(name), unquote_to_bytes(value))
+    return pairs
 
 
 def read_form(pairs: Pairs, *, is_form: bool = True) -> Form:
     """Hold the pairs to one value per name, in UTF-8; of a name that came twice, or without sense, none is believed."""
+    names, contents = zip(*pairs, strict=True) if pairs else ((), ())
     try:
-        values = {name.decode(): value.decode() for name, value in pairs}
+        values = dict(zip(map(bytes.decode, names), map(bytes.decode, contents), strict=True))
     except UnicodeDecodeError:
         return _read_doubtful(pairs, is_form=is_form)
     return Form(values, is_form) if len(values) == len(pairs) else _read_doubtful(pairs, is_form=is_form)

@@ -47,23 +47,24 @@ class Gate:
 
     def __init__(self, *, public_url: str, account_sid: str, auth_tokens: tuple[str, ...]) -> None:
         self.root = public_url.rstrip("/")
-        self._account_sid = account_sid.encode()
+        self._ours = (b"AccountSid", account_sid.encode())
         self._tokens = auth_tokens
 
     async def admit(self, request: Request) -> Form | None:
         """Give the form of a webhook that the carrier signed for this account, else None."""
-        signature = request.headers.get("x-twilio-signature", "")
+        headers = dict(reversed(request.scope["headers"]))  # of one that comes twice the first counts
+        signature = headers.get(b"x-twilio-signature", b"").decode("latin-1")
         if not signature:
             return None
-        body = await _body(request)
+        body = await _body(request, headers.get(b"content-length", b"0"))
         if body is None:
             return None
-        content_type = request.headers.get("content-type", "")
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
         is_form = content_type.partition(";")[0].strip().lower() in ("application/x-www-form-urlencoded", "")
         readings = [read_pairs(body)] if is_form else [stray_pairs(body, content_type), read_pairs(body), ()]
         url = self._signed_url(request)
         pairs = next((pairs for pairs in readings if holds(self._tokens, url, pairs, signature)), None)
-        if pairs is None or [value for name, value in pairs if name == b"AccountSid" and value != self._account_sid]:
+        if pairs is None or next(zip(*pairs, strict=True), ()).count(b"AccountSid") != pairs.count(self._ours):
             return None
         return read_form(pairs, is_form=is_form)
 
@@ -73,10 +74,9 @@ class Gate:
         return f"{self.root}{path}{f'?{query}' if query else ''}"
 
 
-async def _body(request: Request) -> bytes | None:
+async def _body(request: Request, length: bytes) -> bytes | None:
     """Read the body up to the largest that is read at all; None where it is larger, or does not arrive."""
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or len(length) > 9 or int(length) > LARGEST_BODY:
+    if not length.isdigit() or len(length) > 9 or int(length) > LARGEST_BODY:
         return None
     body = bytearray()
     try:
