@@ -2,10 +2,13 @@
 
 import logging
 
+from ivr.agents.messages import message_after
+from ivr.call import Event
 from ivr.call_records.recorder import Recorder
 from ivr.dropped import DroppedCalls
 from ivr.live.calls import LiveCalls
 from ivr.pages import Call
+from ivr.seals import Position
 from ivr.shedding import Shedding
 from ivr.stepping import Stepping
 from ivr.store import CallStore, Ended, Kept, StoreAway
@@ -49,6 +52,19 @@ class Endings:
         except StoreAway as away:
             self._recorder.untold(call, spoke=spoke)
             log.warning("The end of a call cannot be noted yet: %s", away)
+
+    async def recorded(self, call: Call, position: Position | None, event: Event) -> None:
+        """Keep a message whose caller hung up after it, where the carrier told the end of the call first.
+
+        Raises StoreAway.
+        """
+        if position is None:
+            return
+        session = call.bound(self._stepping.session_at(position))
+        desk, library = self._stepping.desk, self._stepping.library_of(session)
+        message = message_after(call.sid, session, event, library, desk.now())
+        if message is not None:
+            await desk.messages.note(message)
 
     async def _end(self, call: Call, kept: Kept | Ended | None, spoke: bool) -> Kept | Ended | None:
         """End a call, and give how it stood; a webhook that comes late may move it on meanwhile."""

@@ -95,6 +95,7 @@ class Hotline:
     async def _turn(self, call: Call, position: Position | None, token: str, event: Event, arrived: float) -> bytes:
         kept = await self._load(call)
         if isinstance(kept, Ended):
+            await self.endings.recorded(call, position, event)
             return self._over(kept, turn_of(position))
         if position is None and kept is not None and kept.awaits(token):
             position = position_of(kept.session)  # handed out by another release: the session tells where it leads

@@ -224,6 +224,18 @@ async def test_a_message_is_spoken_by_typing_it(exchange: Served) -> None:
     assert exchange.hotline.fields("/recorded")[0]["Digits"] == "#"
 
 
+async def test_who_hangs_up_while_speaking_a_message_has_left_it(exchange: Served) -> None:
+    exchange.hotline.documents["/twilio/voice"] = '<Record action="/recorded" timeout="60" finishOnKey="#"/>'
+    with a_terminal() as terminal:
+        async with exchange.phone() as caller:
+            ends = asyncio.create_task(used(caller, terminal, "12333"))
+            await terminal.until("Speak now")
+            terminal.type("请给我回电话\n!\n")
+            assert await ends == 0
+    (recorded,) = exchange.hotline.fields("/recorded")
+    assert (recorded["Digits"], recorded["CallStatus"]) == ("hangup", "completed")
+
+
 async def test_an_exchange_that_goes_is_told(exchange: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ivr.exchange.client.TRIES", 1)
     exchange.hotline.documents["/twilio/voice"] = gather("/turn", "word " * 4000)

@@ -192,3 +192,22 @@ async def test_recordings_go_with_their_messages_and_stay_listed_until_the_carri
     assert await gone(url, old + 1) == 1
     assert [one.message for one in await kept.open()] == [LATER]
     assert list(recordings) == [LATER.recording]
+
+
+async def test_a_recording_that_the_carrier_does_not_delete_keeps_no_other(engine: AsyncEngine) -> None:
+    kept, asked = MessageList(engine, SEALS), []
+    await kept.take_over({one.recording: one for one in (MESSAGE, LATER)})
+
+    class Carrier:
+        async def delete(self, recording: str, /) -> None:
+            asked.append(recording)
+            if recording == SID:
+                raise RecordingAwayError("the carrier answers 500")
+
+    database = engine.url.render_as_string(hide_password=False)
+    late = LATER.at + 31 * DAY_MS
+    retention = MessageRetention(database, SEALS, FirstUse(Carrier).get, days=30, now=lambda: late)
+    assert await retention.round() == 1
+    await retention.stop()
+    assert asked == [SID, LATER.recording]
+    assert [one.message for one in await kept.open()] == [MESSAGE]

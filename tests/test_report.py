@@ -182,6 +182,8 @@ def test_days_are_those_of_china_and_the_last_week_unless_told(capsys: pytest.Ca
     assert json.loads(told(capsys, "report", *gone, "--format", "json"))["calls"][0]["containment"] is None
     wrong = told(capsys, "report", "--from", "2026-02-02", "--to", "2026-02-01", status=2)
     assert "expected a day that is not after" in wrong
+    for beyond in (("--to", "9999-12-31"), ("--to", "0001-01-02"), ("--from", "0001-01-01")):
+        assert "expected a day from 2000-01-01 to 2999-12-31" in told(capsys, "report", *beyond, status=2)
 
 
 @pytest.mark.usefixtures("database")

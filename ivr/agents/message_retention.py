@@ -62,10 +62,17 @@ class MessageRetention:
                 if self._engine is None:
                     self._engine = open_engine(self._database_url)
                 kept = MessageList(self._engine, self._seals)
+                failed: Exception | None = None
                 for one in await kept.older_than(self._now() - self._days * DAY_MS):
-                    await (await self._recordings()).delete(one.recording)
+                    try:
+                        await (await self._recordings()).delete(one.recording)
+                    except Exception as error:  # one that the carrier does not delete must not keep the others
+                        failed = error
+                        continue
                     await kept.deleted([one.id])
                     gone += 1
+                if failed is not None:
+                    raise failed
         except Exception as error:  # every driver raises its own
             log.warning("Messages that are too old could not all be deleted, in an hour again: %s.", why(error))
         return gone

@@ -2,12 +2,16 @@
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from ivr.attempts import left_in_a_day
-from ivr.call import Answered
+from ivr.call import Answered, Event, Recorded, Session
 from ivr.calling_numbers import is_telephone
 from ivr.counters import Refused
+from ivr.flow import RecordNode
 from ivr.going_on import service_of
 from ivr.inquiry import Inquiry
+from ivr.library import Library
 from ivr.messages import Message
 from ivr.redis_line import StoreAway
 
@@ -38,25 +42,41 @@ async def message_offer(inquiry: Inquiry) -> Answered:
 async def note_message(inquiry: Inquiry) -> Answered:
     """Note the message that was just spoken."""
     session = inquiry.session
-    if session.recording is None:  # Redis has lost it meanwhile
+    message = message_of(inquiry.call, session, inquiry.library, inquiry.desk.now())
+    if message is None:  # Redis has lost it meanwhile
         return Answered("error")
-    recording, seconds = session.recording
-    if seconds < SHORTEST_S:
+    if message.seconds < SHORTEST_S:
         return Answered("nothing")
-    calling, _ = session.parties
-    message = Message(
-        recording=recording,
-        seconds=seconds,
-        call=inquiry.call,
-        hotline=session.hotline,
-        number=calling if is_telephone(calling) else "",
-        lang=session.lang,
-        asked=service_of(inquiry.library, session.hotline, session.asked),
-        verified=session.member is not None,
-        at=inquiry.desk.now(),
-    )
     try:
         await inquiry.desk.messages.note(message)
     except StoreAway:
         return Answered("error")
     return Answered("noted")
+
+
+def message_of(call: str, session: Session, library: Library, now: int) -> Message | None:
+    """Give the message that was just spoken in a call; None where there is none. `now` is ms since 1970."""
+    if session.recording is None:
+        return None
+    recording, seconds = session.recording
+    calling, _ = session.parties
+    return Message(
+        recording=recording,
+        seconds=seconds,
+        call=call,
+        hotline=session.hotline,
+        number=calling if is_telephone(calling) else "",
+        lang=session.lang,
+        asked=service_of(library, session.hotline, session.asked),
+        verified=session.member is not None,
+        at=now,
+    )
+
+
+def message_after(call: str, session: Session, event: Event, library: Library, now: int) -> Message | None:
+    """Give the message of a call that was over before the carrier told of it; None where that tells of none."""
+    flow, node = session.stack[-1] if session.stack else ("", "")
+    is_here = flow in library.flows and isinstance(library.flows[flow].nodes.get(node), RecordNode)
+    if not isinstance(event, Recorded) or not is_here or event.seconds < SHORTEST_S:
+        return None
+    return message_of(call, replace(session, recording=(event.recording, event.seconds)), library, now)

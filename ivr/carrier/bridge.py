@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ivr.carrier.line import Call
 
 MOST_WHISPERS = 5
+HANG_UP = "hangup"
+"""What the carrier gives as the key of a recording whose caller hung up."""
 UNANSWERED_SECONDS = {"busy": 2.0, "failed": 1.0, "canceled": 5.0}
 
 
@@ -119,8 +121,10 @@ async def record(call: "Call", verb: Record, seconds: float, keys: str) -> None:
 
 
 async def report_recording(call: "Leg", verb: Record, seconds: float, ended_by: str) -> None:
-    """Request the action of a recording of so many seconds, which a key or a pause has ended."""
+    """Request the action of a recording of so many seconds, which a key, a pause or `HANG_UP` has ended."""
     sid = "RE" + secrets.token_hex(16)
     call.carrier.recordings[sid] = seconds
     recording = {"RecordingSid": sid, "RecordingUrl": f"{call.carrier.public_url}/recordings/{sid}"}
-    await call.request(verb.action, recording | {"RecordingDuration": str(round(seconds)), "Digits": ended_by})
+    over = {"CallStatus": "completed"} if ended_by == HANG_UP else {}
+    params = recording | {"RecordingDuration": str(round(seconds)), "Digits": ended_by} | over
+    await call.request(verb.action, params)

@@ -22,6 +22,9 @@ from ivr.library import LibraryError
 from ivr.settings import Settings, SettingsError
 from ivr.walk import CHINA, china_day
 
+EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 31)
+"""Beyond these days nobody looks for calls, and the calendar has no day before or after its own ends."""
+
 WIDTH = 120
 """Columns of the tables where nobody looks at a terminal."""
 
@@ -32,6 +35,9 @@ def show(first: date | None, last: date | None, form: str) -> int:
     Without days it is the last week.
     """
     until = last or china_day(wall_clock())
+    for option, day in (("--from", first), ("--to", last)):
+        if day is not None and not EARLIEST <= day <= LATEST:
+            raise SettingsError(f"{option} {day}: expected a day from {EARLIEST} to {LATEST}.")
     since = first or until - timedelta(days=6)
     if since > until:
         raise SettingsError(f"--from {since}: expected a day that is not after --to {until}.")

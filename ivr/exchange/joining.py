@@ -153,7 +153,12 @@ async def record(leg: "LiveLeg", verb: Record) -> None:
     began, has_spoken, ended_by, pause = leg.clock, False, "", 0.0
     while (left := began + verb.max_length - leg.clock) > 0:
         waits_until = leg.clock + verb.timeout
-        happening = await leg.next(min(left, verb.timeout))
+        try:
+            happening = await leg.next(min(left, verb.timeout))
+        except live.HungUp:
+            if has_spoken:
+                await bridge.report_recording(leg, verb, max(1.0, leg.clock - began), bridge.HANG_UP)
+            raise
         match happening:
             case Words():
                 has_spoken = True

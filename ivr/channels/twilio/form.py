@@ -64,6 +64,11 @@ class Form(NamedTuple):
         return self.clean and over and not self.values.get("ParentCallSid")
 
     @property
+    def recorded(self) -> bool:
+        """Whether the webhook tells of a recording."""
+        return "RecordingSid" in self.values
+
+    @property
     def spoke(self) -> bool:
         """Tell whether a human was on the line of a call that was dialled on, or waited in a queue."""
         return self.values.get("DialBridged") == "true" or self.values.get("QueueResult") == "bridged"
@@ -123,7 +128,7 @@ def read_event(form: Form) -> Event:
     if status is not None:
         return DialEnded(_dial_outcome(status, form.values.get("DialBridged", "")))
     digits = form.values.get("Digits", "")
-    if "RecordingSid" in form.values:
+    if form.recorded:
         return _recorded(form, digits)
     finished = form.values.get("FinishedOnKey", "")
     if not _DIGITS.fullmatch(digits) or not _ONE_KEY.fullmatch(finished):

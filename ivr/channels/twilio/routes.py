@@ -118,10 +118,12 @@ def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics, quarantine: Qua
             if sid is None:
                 return "nameless", _twiml(_sorry(hotline, again))
             bind_contextvars(call=sid)  # every line of the log that is about this call names it
-            if form.completed:
-                await hotline.endings.note(_call(form, sid), form.spoke)
-                return "ended", _twiml(HANG_UP)
             call = _call(form, sid)
+            if form.completed:
+                if form.recorded:  # whoever hangs up after a message has left it
+                    await make(form, call)
+                await hotline.endings.note(call, form.spoke)
+                return "ended", _twiml(HANG_UP)
             if quarantine is None:
                 return "answer", _twiml(await make(form, call))
             path = request.scope["path"].removeprefix("/twilio/")
