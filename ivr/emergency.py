@@ -145,5 +145,6 @@ def _fault(lang: Any, text: Any) -> str | None:
     if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
         return f"The line of '{lang}' must be text of 1 to {LONGEST} characters."
     if misread(text, lang) or not says_something(text) or not text.isprintable():
-        return f"The line of '{lang}' must have words for figures and signs, and no control characters."
+        must = "must have words for figures and signs, in its own language, and no control characters"
+        return f"The line of '{lang}' {must}."
     return None

@@ -352,6 +352,11 @@ def said(zh: str, en: str = "Thank you.") -> list[Edit]:
     return [Edit(ZH, "我现在为您转人工服务。", zh), Edit(EN, "I am now transferring you.", en)]
 
 
+def malformed(zh: str, en: str = "Once more.") -> list[Edit]:
+    """Say something else where a password is asked for."""
+    return [Edit(ZH, "密码是六位。", zh), Edit(EN, "A password has six digits.", en)]
+
+
 def announced(zh: str, en: str) -> list[Edit]:
     """Announce something else."""
     return [Edit(ZH, "国庆节照常服务。", zh), Edit(EN, "Open all week.", en)]
@@ -891,9 +896,25 @@ BAD: dict[str, list[Bad]] = {
         ),
     ],
     "refusal-that-tells": [
-        Bad(said("密码不正确。"), ZH, "agent.transfer", "says '密码不正确', and so tells what was wrong."),
-        Bad(said("您的账户已被锁定。"), ZH, "agent.transfer", "says '账户已被锁'"),
-        Bad(said("稍等。", "This number is not registered."), EN, "agent.transfer", "says 'number is not registered'"),
+        Bad(malformed("密码不正确。"), ZH, "identify.malformed", "says '密码不正确', and so tells what was wrong."),
+        Bad(malformed("您的账户已被锁定。"), ZH, "identify.malformed", "says '账户已被锁'"),
+        Bad(
+            malformed("请重输。", "This number is not registered."),
+            EN,
+            "identify.malformed",
+            "'number is not registered'",
+        ),
+        Bad(
+            [
+                Edit(IDENTIFY, "refused: pin}", "refused: back}"),
+                Edit(ZH, "查另一个号码，请按三；", "密码错误。查另一个号码，请按三；"),
+                Edit(BALANCE, "back: back}", "back: after}"),
+            ],
+            ZH,
+            "after.menu",
+            "says '密码错误'",
+            frozenset({"personal-before-verification"}),
+        ),
     ],
     "fact-as-another-type": [
         Bad(
@@ -1522,3 +1543,36 @@ BAD: dict[str, list[Bad]] = {
     ],
     "endless-nesting": [],
 }
+
+GOOD: dict[str, list[Edit]] = {
+    "what the website says of passwords": said(
+        "网站提示密码错误的，请在网站上重设。", "If the website says that your password is wrong, reset it there."
+    ),
+    "a number that is not registered, of which everybody may hear": said("手机号码未登记的，请到窗口登记。"),
+    "an answer that is left to a human": [
+        Edit(
+            BALANCE,
+            "tell: {kind: say, say: balance.tell, to: after}",
+            "tell: {kind: call, flow: agent, returns: {back: after}}",
+        ),
+    ],
+    "a lookup between the goodbye and the end": [
+        Edit(BALANCE, "silent: hang_up}", "silent: parting}"),
+        Edit(BALANCE, "  hang_up:", "  parting: {kind: lookup, call: forget, outcomes: {done: hang_up}}\n  hang_up:"),
+    ],
+    "a flow that says goodbye, and returns": [
+        Edit(
+            AGENT, "goodbye: {kind: hangup, say: goodbye}", "goodbye: {kind: call, flow: parting, returns: {said: end}}"
+        ),
+        Edit(AGENT, "  back:", "  end: {kind: hangup}\n  back:"),
+    ],
+}
+"""What a flow author may well do, and is not told that it is wrong."""
+
+PARTING = """\
+flow: parting
+start: goodbye
+nodes:
+  goodbye: {kind: say, say: goodbye, to: said}
+  said: {kind: return, outcome: said}
+"""

@@ -133,6 +133,11 @@ BAD_YAML: dict[str, tuple[str | bytes, int, str]] = {
     "full-width quotes of a key": ("keys:\n  “1”: a\n", 2, "The key '“1”' has a full-width quote."),
     "full-width comma": ("languages: [zh， en]\n", 1, "'zh， en' has a full-width comma."),
     "full-width comma between keys": ("a: {b: c， d: e}\n", 1, "A full-width comma (，) stands here."),
+    "full-width comma between keys of a list": (
+        "a: [{b: c, d: e， f: g}]\n",
+        1,
+        "A full-width comma (，) stands here.",
+    ),
     "full-width brace": ("a: ｛b: c｝\n", 1, "A full-width brace (｛) stands here."),
     "full-width blank": ("a:\n\u3000b: 1\n", 2, "The key 'b' has a full-width blank."),
     "tab between key and text": ("a: 1\nb:\tc\n", 2, "A tab stands where only blanks may"),
@@ -166,6 +171,12 @@ def test_a_slip_is_told_with_what_to_write_instead(text: str, remedy: str) -> No
 def test_what_is_spoken_may_have_any_punctuation() -> None:
     text = "a: 您好：请按“一”，再按＊。\nb: “好的”\n# c：a note\n#d: a note\ne: ['#: x', '“1”']\nf: one，two three。\n"
     assert read("f.yaml", text.encode())[1] == []
+
+
+def test_a_long_line_that_is_no_yaml_is_told_as_well() -> None:
+    """Its pattern once tried every comma with every place after it: such a line took longer than a test may."""
+    _, [problem] = read("f.yaml", ("a: {" + "," * 100 + "b" * 50_000).encode())
+    assert problem.line == 1
 
 
 def test_a_reference_is_refused_beside_its_anchor() -> None:

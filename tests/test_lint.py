@@ -9,11 +9,13 @@ from lint_examples import (
     BAD,
     BALANCE,
     EN,
+    GOOD,
     HELD,
     HOTLINES,
     IDENTIFY,
     LOOKUPS,
     MAIN,
+    PARTING,
     WORLD,
     WRONGS,
     ZH,
@@ -69,6 +71,15 @@ def test_a_fault_is_told_on_its_line(rule: str, bad: Bad) -> None:
 
 def test_a_hotline_without_a_fault_has_no_problem() -> None:
     assert lint(WORLD) == []
+
+
+@pytest.mark.parametrize("what", GOOD)
+def test_what_a_flow_author_may_well_do_is_no_problem(what: str) -> None:
+    texts = world(*GOOD[what])
+    if "flow: parting" in texts[AGENT]:
+        texts["flows/parting.yaml"] = PARTING
+    unused = {"unused-prompt", "unreachable-node"}
+    assert [str(one) for one in lint(texts) if one.rule not in unused] == []
 
 
 def test_the_files_of_this_repository_have_no_problem() -> None:

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from ivr.redis_line import PATIENCE, RedisLine, StoreAway
 from ivr.seals import Seals
 
-__all__ = ["AgentQueue", "Standing", "StoreAway", "Waiter", "place_of_callback"]
+__all__ = ["AgentQueue", "Standing", "StoreAway", "Waiter", "call_of", "place_of_callback"]
 
 State = Literal["waiting", "aside", "ringing", "speaking"]
 
@@ -202,7 +202,7 @@ class AgentQueue:
         """Join what the script tells with the card; without one that opens there still is somebody who waits."""
         name, told, sealed = answer
         call, place = name.decode(), msgspec.json.decode(told, type=_Place)
-        card = self._opened(call.partition("/")[0], sealed) or Waiter(call, hotline, group, 0)
+        card = self._opened(call_of(call), sealed) or Waiter(call, hotline, group, 0)
         return replace(
             card,
             call=call,
@@ -228,6 +228,11 @@ class AgentQueue:
 def place_of_callback(call: str, booking: str) -> str:
     """Name the place of the callback that was booked in a call; `booking` is what `ivr.bookings` names it."""
     return f"{call}/{booking}"
+
+
+def call_of(place: str) -> str:
+    """Give the CallSid of a place: the name of a callback's goes on after it."""
+    return place.partition("/")[0]
 
 
 def _agent(told: bytes | None) -> str | None:

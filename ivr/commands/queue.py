@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from typer import echo
 
-from ivr.agents.queue import AgentQueue, Waiter
+from ivr.agents.queue import AgentQueue, Waiter, call_of
 from ivr.clock import wall_clock
 from ivr.commands.callbacks import LANGUAGES
 from ivr.commands.running import as_served
@@ -63,7 +63,7 @@ def _facts(place: int, one: Waiter, now: int) -> dict[str, Any]:
     return {
         "group": f"{one.hotline}/{one.group}",
         "place": place,
-        "call": one.call.partition("/")[0],  # the place of a callback has a name that goes on after it
+        "call": call_of(one.call),
         "kind": one.kind,
         "minutes": max(0, now - one.joined_at) // 60_000,
         "state": one.state,

@@ -1,11 +1,12 @@
 """Rules about answers: the sum first, never without its day, and a refusal that tells nobody what was refused."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from ivr.facts import FACTS
-from ivr.flow import LookupNode
+from ivr.flow import CollectNode, LookupNode, SayNode, TransferNode
+from ivr.lint.calls import Stack
 from ivr.lint.plan import Found, Plan
 from ivr.lint.spoken import literals
 
@@ -21,15 +22,17 @@ _GIVES_AWAY: Final = re.compile(
     re.IGNORECASE,
 )
 
+_PROOFS: Final = ("password", "code")
+"""Entries by which callers prove who they are."""
+
 
 def answer_without_its_day(plan: Plan) -> Iterator[Found]:
     """Every answer has its day: a sum of last month is taken for one of today, and somebody pays by it."""
     told: set[tuple[str, str, str]] = set()
-    dated = {
-        prompt.id
+    says = {
+        prompt.id: {name for name, _ in prompt.variables}
         for catalog in plan.library.catalogs.values()
         for prompt in catalog.prompts.values()
-        if DAY in {name for name, _ in prompt.variables}
     }
     for stack, edges in plan.calls.edges.items():
         (flow, name), node = stack[-1], plan.calls.node(stack)
@@ -41,15 +44,21 @@ def answer_without_its_day(plan: Plan) -> Iterator[Found]:
             if DAY not in brings or (flow, name, edge.label) in told:
                 continue
             told.add((flow, name, edge.label))
+            places = list(plan.calls.by_itself(edge.target))
             said = {
-                spoken.prompt
-                for place in plan.calls.by_itself(edge.target)
-                for spoken in plan.prompts_of(place[-1][1], plan.calls.node(place))
+                spoken.prompt for place in places for spoken in plan.prompts_of(place[-1][1], plan.calls.node(place))
             }
-            if said.isdisjoint(dated) and said <= plan.known_prompts:
+            facts = frozenset().union(*(says.get(prompt, ()) for prompt in said))
+            if DAY not in facts and said <= plan.known_prompts and (facts & brings or _answers(plan, places)):
                 message = f"Outcome '{edge.label}' of lookup '{name}' is told without its day, {{{DAY}:date}}."
                 remedy = f"Say {{{DAY}:date}} in a prompt of the answer, after the sum."
                 yield plan.in_flow(flow, ("nodes", name, "outcomes", edge.label), message, remedy)
+
+
+def _answers(plan: Plan, places: Collection[Stack]) -> bool:
+    """Tell whether something is answered here that says no fact, and it is not left to a human."""
+    kinds = {type(plan.calls.node(place)) for place in places}
+    return SayNode in kinds and TransferNode not in kinds
 
 
 def day_before_sum(plan: Plan) -> Iterator[Found]:
@@ -64,8 +73,30 @@ def day_before_sum(plan: Plan) -> Iterator[Found]:
 
 def refusal_that_tells(plan: Plan) -> Iterator[Found]:
     """Wrong password, unknown number and locked account sound the same, or whoever tries learns which numbers exist."""
+    heard = set(_heard_in_verification(plan))
     for voice in plan.voices():
+        if voice.prompt.id not in heard:
+            continue
         if match := next(filter(None, map(_GIVES_AWAY.search, literals(voice.segment))), None):
             message = f"The prompt '{voice.prompt.id}' says '{match[0]}', and so tells what was wrong."
             remedy = "Say that it was not verified, and no more: 没有通过验证, could not be verified."
             yield plan.in_catalog(voice.lang, voice.path, message, remedy)
+
+
+def _heard_in_verification(plan: Plan) -> Iterator[str]:
+    """Give what flows say that ask for a password or a code, and what is said wherever one was not taken.
+
+    Of what a website says about a wrong password everybody may hear.
+    """
+    asking = {flow.flow for flow, _, node in plan.nodes() if isinstance(node, CollectNode) and node.entry in _PROOFS}
+    for flow, name, node in plan.nodes():
+        if flow.flow in asking:
+            yield from (spoken.prompt for spoken in plan.prompts_of(name, node))
+    for stack, edges in plan.calls.edges.items():
+        node = plan.calls.node(stack)
+        promise = plan.declared.get(node.call) if isinstance(node, LookupNode) else None
+        if promise is None or not promise.verifies:
+            continue
+        for edge in edges:
+            for place in plan.calls.by_itself(edge.target) if edge.label not in promise.proves else ():
+                yield from (spoken.prompt for spoken in plan.prompts_of(place[-1][1], plan.calls.node(place)))

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from ivr.flow import CallNode, CollectNode, HangupNode, MenuNode
+from ivr.flow import CallNode, CollectNode, Flow, HangupNode, LookupNode, MenuNode, ReturnNode
 from ivr.lint.calls import Stack
 from ivr.lint.knowledge import Moment, moment_after
 from ivr.lint.plan import Found, Plan, targets
+from ivr.yamlfile import Path
 
 
 def recursion(plan: Plan) -> Iterator[Found]:
@@ -113,11 +114,44 @@ def bare_hang_up(plan: Plan) -> Iterator[Found]:
     for flow in plan.library.flows.values():
         for path, what, name, _ in targets(flow):
             node = flow.nodes.get(name)
-            # After a say node something has been said; and who keeps silent at a goodbye has heard it.
-            if isinstance(node, HangupNode) and not node.say and path[-1] not in ("to", "silent"):
+            if isinstance(node, HangupNode) and not node.say and not _after_a_word(plan, flow, path, set()):
                 message = f"{what[0].upper()}{what[1:]} to '{name}', which hangs up without a word."
                 remedy = f"Give '{name}' a 'say', or lead to a goodbye first."
                 yield plan.in_flow(flow.flow, path, message, remedy)
+
+
+def _after_a_word(plan: Plan, flow: Flow, path: Path, seen: set[tuple[str, str]]) -> bool:
+    """Tell whether callers come this way of a flow with something just said, and nothing done since.
+
+    So it is after a say node; and who keeps silent at a goodbye has heard it. A lookup, and a flow that returns, come
+    with what was said before them.
+    """
+    if path[-1] in ("to", "silent"):
+        return True
+    if path == ("start",):
+        callers = [
+            (one, name) for one, name, node in plan.nodes() if isinstance(node, CallNode) and node.flow == flow.flow
+        ]
+        return bool(callers) and all(_comes_after_a_word(plan, one, name, seen) for one, name in callers)
+    name, field, outcome = path[1:] if len(path) == 4 else ("", "", "")
+    match flow.nodes.get(str(name)):
+        case LookupNode():
+            return _comes_after_a_word(plan, flow, str(name), seen)
+        case CallNode(flow=called) if field == "returns" and called in plan.library.flows:
+            inner = plan.library.flows[called]
+            ends = [
+                end for end, node in inner.nodes.items() if isinstance(node, ReturnNode) and node.outcome == outcome
+            ]
+            return all(_comes_after_a_word(plan, inner, end, seen) for end in ends)
+    return False
+
+
+def _comes_after_a_word(plan: Plan, flow: Flow, name: str, seen: set[tuple[str, str]]) -> bool:
+    if (flow.flow, name) in seen:
+        return True
+    seen.add((flow.flow, name))
+    ways = [target.path for target in targets(flow) if target.name == name]
+    return all(_after_a_word(plan, flow, way, seen) for way in ways)
 
 
 def no_agent_key(plan: Plan) -> Iterator[Found]:

@@ -6,8 +6,8 @@ local kept = redis.call('HMGET', KEYS[1], 'id', 'agent', 'sid', 'sealed', 'throu
 
 local acts = {}
 
--- Tells whether it began, and of the leg that was current before the CallSid and the agent. For the same agent a second one never
--- begins beside the first, and where it is `alone` not for another agent either.
+-- Tells whether it began, and of the leg that was current before the CallSid and the agent. For the same agent a second
+-- one never begins beside the first, and where it is `alone` not for another agent either.
 function acts.begin(agent, alone, sealed, ms)
   if kept[1] and (kept[2] == agent or alone == '1') then return {0, kept[3] or '', kept[2] or ''} end
   redis.call('DEL', KEYS[1])

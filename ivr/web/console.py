@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from ivr.agents.accounts import Account, GroupName, group_name
 from ivr.agents.note_list import Note, NoteList
-from ivr.agents.queue import AgentQueue, Waiter
+from ivr.agents.queue import AgentQueue, Waiter, call_of
 from ivr.agents.taking import NotTaken, Taking, Why
 from ivr.duty.calendar import on_duty
 from ivr.library import Library
@@ -231,7 +231,7 @@ class Console:
             return await self._answer(visit, "通话还没有结束，挂机后再写记录。")
         waiter = case.waiter
         note = Note(
-            call=waiter.call.partition("/")[0],  # the place of a callback goes on after it
+            call=call_of(waiter.call),
             hotline=waiter.hotline,
             group=waiter.group,
             agent=visit.account.name,

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from redis.asyncio import Redis
 
+from ivr.agents.queue import call_of
 from ivr.audit.trail import AuditAwayError, AuditTrail
 from ivr.redis_line import RedisLine, StoreAway
 
@@ -55,16 +56,11 @@ class Looks:
             await self._line.ask(self._redis.set(_key(agent), _name(call, by), px=within_ms))
 
     async def _enter(self, call: str, agent: str) -> None:
-        await self._trail.enter(_call(call), "", CARD, f"agent {agent}")
-
-
-def _call(place: str) -> str:
-    """Give the CallSid alone; the place of a callback goes on after it."""
-    return place.partition("/")[0]
+        await self._trail.enter(call_of(call), "", CARD, f"agent {agent}")
 
 
 def _name(call: str, by: str) -> bytes:
-    return f"{by} {_call(call)}".encode()
+    return f"{by} {call_of(call)}".encode()
 
 
 def _key(agent: str) -> str:

@@ -12,6 +12,7 @@ from structlog.contextvars import bind_contextvars
 
 from ivr.agents.leg_calls import REACH_S, Fetch, GoOn, LegCalls, LegTurn, Reach, Told
 from ivr.agents.legs import Leg, Legs
+from ivr.agents.queue import call_of
 from ivr.agents.switchboard import Switchboard
 from ivr.call import End, Listen, Turn
 from ivr.channels.twilio.form import Form
@@ -92,7 +93,7 @@ def leg_routes(calls: LegCalls, gate: Gate, metrics: Metrics, *, caller_id: str)
         opened, told = calls.legs.opened(request.path_params["token"]), _told(form)
         if opened is None:
             return "stranger", _twiml(HANG_UP)
-        bind_contextvars(call=opened.call.partition("/")[0])
+        bind_contextvars(call=call_of(opened.call))
         nothing = Response(status_code=204) if opened.stage in ("status", "member") else _twiml(HANG_UP)
         if told is None:
             return "nameless", nothing
