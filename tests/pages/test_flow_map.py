@@ -1,8 +1,10 @@
 """The map of the flows, in a real browser: it is drawn, read, searched, and follows a call."""
 
+import asyncio
+
 from browsers import PHONE, accessible, fits, visiting
 from hotline_under_test import OPERATOR, UnderTest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 NUMBER, PASSWORD = "110105198503122173", "846275"
 SUM = {"balance": "20180.05", "as_of": "2026-11-20", "status": "normal"}
@@ -88,3 +90,40 @@ async def test_the_map_is_fit_for_everybody(browser: Browser, hotline: UnderTest
         await page.locator("#flow").select_option("")
         await expect(page.locator('[id="at.balance.START"]')).to_be_visible()
         await accessible(page)
+
+
+async def test_what_was_asked_for_last_is_shown_whichever_answer_comes_last(
+    browser: Browser, hotline: UnderTest
+) -> None:
+    async with visiting(browser, hotline.urls[0], extra_http_headers=OPERATOR) as page:
+        let_go = asyncio.Event()
+
+        async def late(route: Route) -> None:
+            await let_go.wait()
+            await route.continue_()
+
+        await page.route("**/flows/chart?flow=balance&days=1", late)
+        async with page.expect_request("**/flows/chart?flow=balance&days=1"):
+            await page.goto("/flows?flow=balance")
+        async with page.expect_response("**/flows/chart?flow=balance&days=7"):
+            await page.locator("#days").select_option("7")
+            let_go.set()
+        await expect(page.locator("#chart svg")).to_be_visible()
+        let_go.clear()
+        await page.route("**/flows/node?flow=balance&node=tell&*", late)
+        async with page.expect_request("**/flows/node?flow=balance&node=tell&*"):
+            await page.locator('[id="at.balance.tell"]').click()
+        await page.locator('[id="at.balance.fetch"]').click()
+        await expect(page.locator("#node h2")).to_contain_text("balance / fetch")
+        async with page.expect_response("**/flows/node?flow=balance&node=tell&*"):
+            let_go.set()
+        async with page.expect_response("**/flows/node?flow=balance&node=fetch&days=1"):
+            await page.locator("#days").select_option("1")
+        await expect(page.locator("#node h2")).to_contain_text("balance / fetch")
+
+
+async def test_a_map_without_its_stream_says_so(browser: Browser, hotline: UnderTest) -> None:
+    async with visiting(browser, hotline.urls[0], extra_http_headers=OPERATOR, breaks=True) as page:
+        await page.route("**/flows/live", lambda route: route.abort())
+        await page.goto("/flows")
+        await expect(page.locator("#where")).to_have_text("和服务的连接断了，看不到现在的通话。")

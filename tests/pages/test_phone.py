@@ -139,6 +139,18 @@ async def test_who_leaves_the_page_hangs_up(
         await heard(caller, "请为这次服务评价")
 
 
+async def test_a_page_that_the_browser_has_kept_can_call_again(browser: Browser, phones: UnderTest) -> None:
+    async with visiting(browser, phones.urls[0]) as page:
+        await page.goto("/phone")
+        await page.keyboard.press("Enter")
+        await heard(page, "人工服务，请按零")
+        await page.evaluate("window.dispatchEvent(new Event('pagehide'))")
+        await expect(page.locator("#hang-up")).to_be_disabled()
+        async with page.expect_response("**/phone/line/*/dial") as dialled:
+            await page.keyboard.press("Enter")
+        assert (await dialled.value).status == 204
+
+
 async def are_connected(caller: Page, agent: Page) -> None:
     """Let an agent's telephone wait for calls, and a caller be connected with it."""
     await agent.goto("/phone")

@@ -14,34 +14,41 @@
   const charts = new Map();
   const AWAY = "Redis 没有应答，看不到现在的通话。";
   const HEAT_MS = 60000;
+  const LOST = "和服务的连接断了，看不到现在的通话。";
+  const LOST_MS = 3000; // streams end now and then, and are there again at once
   const NOBODY = "现在没有通话。";
 
   let drawn = null; // the flow in the chart: its name, and which edges each of its lines stands for
   let scale = 0; // 0: as large as fits
   let live = { calls: [], here: {}, flows: {}, all: 0 };
+  let wanted = chart.dataset.flow;
   let drawing = Promise.resolve();
+  let opened = null; // the node in the panel
+  let lost = 0;
 
   const named = (id) => chart.querySelector(`[id="${CSS.escape(id)}"]`);
 
   // A chart is kept for as long as nothing in it can be new; the heat changes.
-  async function read(flow) {
-    const url = `/flows/chart?flow=${encodeURIComponent(flow)}&days=${days.value}`;
+  async function read(flow, heat) {
+    const url = `/flows/chart?flow=${encodeURIComponent(flow)}&days=${heat}`;
     if (!charts.has(url)) {
       const answer = await fetch(url);
       if (!answer.ok) throw new Error(`No chart of ${flow}.`);
       charts.set(url, await answer.json());
-      if (days.value) setTimeout(() => charts.delete(url), HEAT_MS);
+      if (heat) setTimeout(() => charts.delete(url), HEAT_MS);
     }
     return charts.get(url);
   }
 
   // Draws are done one after the other: who asks for another flow meanwhile gets that one last.
   function draw(flow) {
+    wanted = flow;
     drawing = drawing.then(async () => {
-      if (drawn?.flow === flow && drawn.days === days.value) return;
-      const made = await read(flow);
+      const heat = days.value; // may be another one when the chart has come
+      if (drawn?.flow === flow && drawn.days === heat) return;
+      const made = await read(flow, heat);
       const svg = (await graphviz).renderSVGElement(made.dot);
-      drawn = { flow, days: days.value, heat: made.heat, ways: made.ways, version: made.version, width: parseFloat(svg.getAttribute("width")), svg };
+      drawn = { flow, days: heat, heat: made.heat, ways: made.ways, version: made.version, width: parseFloat(svg.getAttribute("width")), svg };
       svg.querySelectorAll("title").forEach((title) => title.remove());
       svg.setAttribute("role", "group");
       svg.setAttribute("aria-label", flow || "总览");
@@ -84,9 +91,17 @@
     const there = named(`at.${flow}.${node}`);
     chart.querySelectorAll(".chosen").forEach((one) => one.classList.remove("chosen"));
     if (there) { there.classList.add("chosen"); show(there); }
-    const answer = await fetch(`/flows/node?flow=${encodeURIComponent(flow)}&node=${encodeURIComponent(node)}&days=${days.value}`);
-    if (answer.ok) panel.innerHTML = await answer.text();
+    await tellNode(flow, node);
     history.replaceState(null, "", `/flows?flow=${encodeURIComponent(flow)}&node=${encodeURIComponent(node)}`);
+  }
+
+  // Of several that were asked for the last one is told, whichever answer comes last.
+  async function tellNode(flow, node) {
+    opened = { flow, node };
+    const mine = opened;
+    const answer = await fetch(`/flows/node?flow=${encodeURIComponent(flow)}&node=${encodeURIComponent(node)}&days=${days.value}`);
+    const told = answer.ok ? await answer.text() : "";
+    if (told && mine === opened) panel.innerHTML = told;
   }
 
   function show(node) {
@@ -142,6 +157,11 @@
   function tell(text) { if (where.textContent !== text) where.textContent = text; }
 
   const stream = new EventSource("/flows/live");
+  stream.onopen = () => clearTimeout(lost);
+  stream.onerror = () => {
+    clearTimeout(lost);
+    lost = setTimeout(() => tell(LOST), LOST_MS);
+  };
   stream.onmessage = (event) => {
     const seen = JSON.parse(event.data);
     if (seen.away) { tell(AWAY); return; }
@@ -154,7 +174,10 @@
 
   flows.addEventListener("change", () => { follow(""); draw(flows.value).then(light); });
   calls.addEventListener("change", light);
-  days.addEventListener("change", () => draw(drawn?.flow ?? "").then(light));
+  days.addEventListener("change", () => {
+    draw(wanted).then(light);
+    if (opened) tellNode(opened.flow, opened.node);
+  });
   document.getElementById("tools").addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("larger").addEventListener("click", () => zoom(1.25));
   document.getElementById("smaller").addEventListener("click", () => zoom(0.8));

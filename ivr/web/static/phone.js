@@ -378,7 +378,10 @@
     }
   });
   // What a page sends while it is hidden may be lost where another process draws the next one.
-  for (const leaving of ["beforeunload", "pagehide"]) window.addEventListener(leaving, unplug);
+  // Whoever comes back to the page finds it with the receiver down.
+  for (const leaving of ["beforeunload", "pagehide"]) {
+    window.addEventListener(leaving, () => { unplug(); tells.ended({ by: "phone" }); });
+  }
 
   setInterval(() => {
     const seconds = Math.floor((Date.now() - since) / 1000);
