@@ -49,14 +49,7 @@ async def test_who_leaves_gives_the_caller_back(redis: Redis, monkeypatch: pytes
     async def give_back(account: Account, waiter: Waiter) -> None:
         await given_back.put((account.name, waiter.call))
 
-    watch = Watch(
-        queue,
-        Presence(redis, clock, deadline=5),
-        Cases(redis, SEALS, deadline=5),
-        clock,
-        give_back,
-        Legs(redis, SEALS, deadline=5).how,
-    )
+    watch = watch_of(redis, queue, clock, give_back)
     page, other = watch.listen(LIN, lambda: LIN.groups), watch.listen(WU, lambda: WU.groups)
     seen = asyncio.ensure_future(anext(page))
     await queue.asked.wait()
@@ -84,14 +77,7 @@ async def test_who_comes_amid_a_look_is_not_told_that_there_is_nobody(
     queue = HeldUpQueue(redis, SEALS, clock, deadline=5)
     await queue.join(caller("a", clock))
     queue.holds_up()
-    watch = Watch(
-        queue,
-        Presence(redis, clock, deadline=5),
-        Cases(redis, SEALS, deadline=5),
-        clock,
-        _to_nobody,
-        Legs(redis, SEALS, deadline=5).how,
-    )
+    watch = watch_of(redis, queue, clock, _to_nobody)
     early = watch.listen(WU, lambda: (GroupName("demo", "another"),))
     first = asyncio.ensure_future(anext(early))
     await queue.asked.wait()

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import ClassVar
 
 import pytest
@@ -240,6 +241,29 @@ async def test_a_worker_that_looks_when_the_files_are_broken_already_serves_what
     for one in watching:
         one.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
+
+
+async def test_what_held_last_may_be_unreadable_and_the_next_edit_is_looked_at_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(kept: LastGood, library: Library) -> Library | None:
+        asked.set()
+        raise MemoryError
+
+    files, asked = Files(tmp_path), Event()
+    live = LiveVersions(files.folders.read())
+    monkeypatch.setattr(LastGood, "newer_than", unreadable)
+    edits = Edits(files.folders, LastGood(tmp_path / "last-good"), live, Metrics(), look_seconds=0.001)
+    files.edit("prompts/zh.yaml", HALL, NEW_HALL)
+    held = files.version
+    whole = FILES["flows/hall.yaml"]
+    files.write("flows/hall.yaml", "flow: hall\nnodes: [\n")
+    watching = asyncio.create_task(edits.watch())
+    await until(asked.is_set)
+    files.write("flows/hall.yaml", whole)
+    await until(lambda: live.current.version == held)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
 
 
 async def test_files_that_are_put_back_are_the_version_that_they_were(small: Small) -> None:

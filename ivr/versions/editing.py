@@ -163,6 +163,13 @@ class Edits:
     async def _read(self, seen: Look, *, told: bool) -> bool:
         """Bring what new calls begin with to what lies in the folders, if it holds; False where it is changing yet."""
         try:
+            return await self._serve_or_refuse(seen, told=told)
+        except Exception as error:  # whatever an edit may bring about: the next edit has to be looked at all the same
+            log.error("The flow files could not be read (%s); they are looked at again when they change.", error)
+        return True
+
+    async def _serve_or_refuse(self, seen: Look, *, told: bool) -> bool:
+        try:
             sources, shown = await asyncio.to_thread(read_sources, *self._folders)
             if await asyncio.to_thread(self._folders.look) != seen:
                 return False
@@ -173,8 +180,6 @@ class Edits:
         except LibraryError as error:
             await self._catch_up()
             self._refuse(error.problems)
-        except Exception as error:  # whatever an edit may bring about: the next edit has to be looked at all the same
-            log.error("The flow files could not be read (%s); they are looked at again when they change.", error)
         return True
 
     async def _serve(self, library: Library, *, told: bool) -> None:
