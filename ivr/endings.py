@@ -7,6 +7,7 @@ from ivr.call import Event
 from ivr.call_records.recorder import Recorder
 from ivr.dropped import DroppedCalls
 from ivr.live.calls import LiveCalls
+from ivr.messages import dropped_message
 from ivr.pages import Call
 from ivr.seals import Position
 from ivr.shedding import Shedding
@@ -65,6 +66,14 @@ class Endings:
         message = message_after(call.sid, session, event, library, desk.now())
         if message is not None:
             await desk.messages.note(message)
+
+    async def dropped(self, call: Call, recording: str) -> None:
+        """Let a recording be deleted that is no message: it lies with the carrier all the same."""
+        desk = self._stepping.desk
+        try:
+            await desk.messages.note(dropped_message(call.sid, recording, desk.now()))
+        except StoreAway as away:
+            log.warning("A recording that was dropped stays with the carrier: %s", away)
 
     async def _end(self, call: Call, kept: Kept | Ended | None, spoke: bool) -> Kept | Ended | None:
         """End a call, and give how it stood; a webhook that comes late may move it on meanwhile."""

@@ -36,6 +36,11 @@ class Message(Struct, frozen=True):
     verified: bool
     at: int
 
+    @property
+    def dropped(self) -> bool:
+        """Whether it is none: only its recording has to be deleted."""
+        return self.seconds == 0
+
 
 class Messages:
     """The messages that wait for the database. Every method raises StoreAway where Redis does not confirm."""
@@ -54,6 +59,11 @@ class Messages:
     async def waiting(self) -> dict[str, Message]:
         """Give what waits for the database, by its recording."""
         return await self.room.waiting()
+
+
+def dropped_message(call: str, recording: str, now: int) -> Message:
+    """Give what is kept of a recording that is no message, until the carrier has deleted it. `now` is ms since 1970."""
+    return Message(recording, 0, call, hotline="", number="", lang="", asked="", verified=False, at=now)
 
 
 def opened_message(seals: Seals, recording: str, sealed: bytes) -> Message | None:

@@ -44,11 +44,19 @@ async def test_who_hangs_up_after_a_message_has_left_it(speaking: Caller, redis:
 
 
 @pytest.mark.parametrize(
-    "told", [{"RecordingDuration": "0", "Digits": "hangup"}, {"RecordingDuration": "9", "Digits": "*"}]
+    "told",
+    [
+        {"RecordingDuration": "0", "Digits": "hangup", "CallStatus": "completed"},
+        {"RecordingDuration": "9", "Digits": "*", "CallStatus": "completed"},
+        {"RecordingDuration": "9", "Digits": "*"},
+    ],
 )
-async def test_nothing_and_what_was_dropped_is_no_message(speaking: Caller, redis: Redis, told: dict[str, str]) -> None:
+async def test_nothing_and_what_was_dropped_is_no_message_and_is_deleted(
+    speaking: Caller, redis: Redis, told: dict[str, str]
+) -> None:
     assert speaking.here is not None
-    url = speaking.here.next
-    for _ in range(2):  # the second one comes after the end
-        await speaking.post(url, CallStatus="completed", RecordingSid=f"RE{token_hex(16)}", **told)
-    assert await Messages(redis, SEALS, deadline=5).waiting() == {}
+    recording, url = f"RE{token_hex(16)}", speaking.here.next
+    for _ in range(2):
+        await speaking.post(url, RecordingSid=recording, **told)
+    (message,) = (await Messages(redis, SEALS, deadline=5).waiting()).values()
+    assert (message.recording, message.dropped, message.number) == (recording, True, "")

@@ -22,7 +22,7 @@ from ivr.channels.twilio.twiml import write
 from ivr.database.opening import open_engine
 from ivr.database.upgrading import upgrade
 from ivr.first_use import FirstUse
-from ivr.messages import KEPT_MS, WAITING, Message, Messages
+from ivr.messages import KEPT_MS, WAITING, Message, Messages, dropped_message
 from ivr.redis_line import connect
 from ivr.seals import Seals
 from ivr.serve import sqlite_url
@@ -122,6 +122,15 @@ async def test_after_its_retention_nothing_is_left_of_a_message(engine: AsyncEng
 
 
 # --- the recordings ---
+
+
+async def test_what_was_dropped_is_listed_for_nobody_and_deleted_at_once(engine: AsyncEngine) -> None:
+    kept = MessageList(engine, SEALS)
+    await kept.take_over({SID: dropped_message(MESSAGE.call, SID, MESSAGE.at)})
+    assert await kept.open() == []
+    (old,) = await kept.older_than(MESSAGE.at - 30 * DAY_MS)
+    assert old.recording == SID
+    assert await kept.find(old.id) is None
 
 
 @pytest_asyncio.fixture

@@ -1,7 +1,7 @@
 """The messages that agents listen to, in the hotline's database: oldest first, gone after their retention."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ivr.database.tables import MESSAGES
 from ivr.messages import Message, opened_message, sealed_message
 from ivr.seals import Seals
+
+_DROPPED_AT: Final = 0
 
 
 class Kept(NamedTuple):
@@ -33,9 +35,14 @@ class MessageList:
         self._seals = seals
 
     async def take_over(self, messages: Mapping[str, Message]) -> None:
-        """Write down what callers left; what is there already stays as it is, whoever wrote it."""
+        """Write down what callers left; what is there already stays as it is, whoever wrote it.
+
+        What was dropped is too old at once, and there is nothing to do about it.
+        """
         for recording, message in messages.items():
-            row = {"recording": recording, "at": message.at, "done_by": "", "deleted": False}
+            row: dict[str, Any] = {"recording": recording, "at": message.at, "done_by": "", "deleted": False}
+            if message.dropped:
+                row |= {"at": _DROPPED_AT, "done_at": message.at}
             try:
                 async with self._engine.begin() as connection:
                     sealed = sealed_message(self._seals, message)
@@ -49,7 +56,8 @@ class MessageList:
 
     async def find(self, id_: int) -> Kept | None:
         """Give a message that can be listened to; None where there is none, or none any more."""
-        return next(iter(await self._found(and_(MESSAGES.c.id == id_, MESSAGES.c.deleted.is_(False)))), None)
+        heard = and_(MESSAGES.c.id == id_, MESSAGES.c.deleted.is_(False), MESSAGES.c.at > _DROPPED_AT)
+        return next(iter(await self._found(heard)), None)
 
     async def done(self, id_: int, agent: str, now: int) -> bool:
         """Note who saw to a message; of two agents the first is noted, and only that one gets True."""

@@ -69,6 +69,13 @@ class Form(NamedTuple):
         return "RecordingSid" in self.values
 
     @property
+    def dropped(self) -> str:
+        """Give the recording that the webhook tells of where it is no message: a star drops it, or nothing was said."""
+        sid = self.values.get("RecordingSid", "") if self.clean else ""
+        is_none = self.values.get("Digits") == "*" or self.values.get("RecordingDuration") == "0"
+        return sid if is_none and _RECORDING_SID.fullmatch(sid) else ""
+
+    @property
     def spoke(self) -> bool:
         """Tell whether a human was on the line of a call that was dialled on, or waited in a queue."""
         return self.values.get("DialBridged") == "true" or self.values.get("QueueResult") == "bridged"

@@ -142,8 +142,11 @@ def voice_routes(hotline: Hotline, gate: Gate, metrics: Metrics, quarantine: Qua
     async def turn(request: Request) -> Response:
         token = request.path_params["token"]
 
-        def stepped(form: Form, call: Call) -> Awaitable[bytes]:
-            return hotline.turn(call, token, read_event(form))
+        async def stepped(form: Form, call: Call) -> bytes:
+            document = await hotline.turn(call, token, read_event(form))
+            if form.dropped:
+                await hotline.endings.dropped(call, form.dropped)
+            return document
 
         return await answer(request, "turn", stepped, again=voice_url)
 
