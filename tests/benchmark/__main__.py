@@ -72,9 +72,8 @@ def run(options: argparse.Namespace) -> int:
 
 def be(options: argparse.Namespace) -> None:
     """Be one of the processes of the benchmark, on an inherited socket, as a worker of the hotline is."""
+    from benchmark.as_it_comes import serve_as_it_comes
     from benchmark.contenders import PLAIN, TRANSITIONS
-
-    from ivr.worker import serve_app
 
     app: Any
     if options.who == "accounts":
@@ -90,7 +89,7 @@ def be(options: argparse.Namespace) -> None:
 
         move = peers.by_transitions() if options.who == TRANSITIONS else peers.by_statemachine()
         app = peers.peer_app(move, options.redis, options.accounts, options.url)
-    serve_app(app, [options.fd], options.life_fd)
+    serve_as_it_comes(app, options.fd, options.life_fd)
 
 
 def read_options(arguments: list[str]) -> argparse.Namespace:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from types import SimpleNamespace
 from typing import Any
 
 from benchmark.calls import BALANCE
@@ -20,9 +19,6 @@ Message = MutableMapping[str, Any]
 
 class ConstantAccounts:
     """The ASGI application: a verification and a balance, without a framework that would cost more than they do."""
-
-    def __init__(self) -> None:
-        self.state = SimpleNamespace()
 
     async def __call__(
         self,
