@@ -737,6 +737,12 @@ BAD: dict[str, list[Bad]] = {
             frozenset({"unreachable-node"}),
         ),
         Bad(
+            [Edit(BALANCE, '{key: "6", to: who,', '{key: "6", to: hang_up,')],
+            BALANCE,
+            '{key: "6"',
+            "Key 6 of menu 'after' leads for some days to 'hang_up', which hangs up without a word.",
+        ),
+        Bad(
             [Edit(AGENT, "goodbye: {kind: hangup, say: goodbye}", "goodbye: {kind: hangup}")],
             AGENT,
             "lost:",

@@ -126,7 +126,7 @@ def _after_a_word(plan: Plan, flow: Flow, path: Path, seen: set[tuple[str, str]]
     So it is after a say node; and who keeps silent at a goodbye has heard it. A lookup, and a flow that returns, come
     with what was said before them.
     """
-    if path[-1] in ("to", "silent"):
+    if len(path) == 3 and path[-1] in ("to", "silent"):  # the 'to' of an offer stands deeper, and is a key
         return True
     if path == ("start",):
         callers = [
