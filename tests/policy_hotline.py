@@ -54,9 +54,11 @@ main.menu: ["For an agent, press zero.", {zh: 普通话，请按八。}, {yue: �
 
 
 def _of_policy(catalog: str) -> str:
-    """Give the prompts about policy, those of the human, and those that a hotline says by itself."""
+    """Give the prompts about policy and of texting it, those of the human, and those that a hotline says by itself."""
     prompts = re.findall(r"^[a-z_.]+:.*\n(?:[ #].*\n|\n)*", catalog, re.MULTILINE)
-    wanted = ("policy.", "city.", "agent.transfer:", "agent.busy:", *(f"{one}:" for one in PHRASES))
+    texted = (f"texted.{one}:" for one in ("sent", "done", "error", "unverified"))
+    human = ("agent.transfer:", "agent.busy:")
+    wanted = ("policy.", "text.policy.", "city.", *texted, *human, *(f"{one}:" for one in PHRASES))
     return "".join(prompt for prompt in prompts if prompt.startswith(wanted))
 
 
