@@ -66,6 +66,7 @@ class Endings:
         message = message_after(call.sid, session, event, library, desk.now())
         if message is not None:
             await desk.messages.note(message)
+            await self._recorder.left_word(call.sid, session)
 
     async def dropped(self, call: Call, recording: str) -> None:
         """Let a recording be deleted that is no message: it lies with the carrier all the same."""

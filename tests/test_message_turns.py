@@ -9,6 +9,7 @@ from hotline_under_test import UnderTest
 from redis.asyncio import Redis
 from tampering import SEALS, Caller, calling
 
+from ivr.call_records.stream import RecordStream
 from ivr.messages import Messages
 from ivr.walk import china_time
 
@@ -41,6 +42,9 @@ async def test_who_hangs_up_after_a_message_has_left_it(speaking: Caller, redis:
     (message,) = (await Messages(redis, SEALS, deadline=5).waiting()).values()
     assert (message.recording, message.seconds, message.call) == (recording, 9, speaking.sid)
     assert (message.hotline, message.number, message.lang) == ("office_hours", speaking.calling, "zh")
+    if first == "end":
+        parts = (await RecordStream(redis, SEALS, deadline=5).waiting()).values()
+        assert "left_word" in {part.outcome for part in parts if part is not None and part.call == speaking.sid}
 
 
 @pytest.mark.parametrize(

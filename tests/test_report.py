@@ -167,6 +167,7 @@ def test_a_report_says_the_same_in_three_forms(capsys: pytest.CaptureFixture[str
     assert report["prompts"][0]["node"] == "number.number"
     assert [row["prompt"] for row in report["prompts"]][1] == "main.long main.rest"
     assert {row["row"] for row in lines if row["section"] == "nodes"} == {row["node"] for row in report["nodes"]}
+    assert {row["row"] for row in lines if row["section"] == "prompts"} == {row["node"] for row in report["prompts"]}
     assert "main.long main.rest" in table
     assert report["incomplete_records"] == 1
 

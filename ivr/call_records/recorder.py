@@ -19,10 +19,10 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from ivr.call import End, Event, Session, Turn
-from ivr.call_records.path import gone_on
+from ivr.call_records.path import Passage, gone_on
 from ivr.call_records.record import CallRecord, Ending, Trace, masked, record_of
 from ivr.call_records.stream import RecordStream
-from ivr.call_records.ways import KnownWays
+from ivr.call_records.ways import NOWHERE, KnownWays
 from ivr.library import Library
 from ivr.pages import Call
 from ivr.redis_line import PATIENCE, Command, RedisLine, StoreAway
@@ -140,6 +140,21 @@ class Recorder:
         """Send on with whom a caller is put through to speak; nobody is held up for it where Redis is away."""
         with contextlib.suppress(StoreAway):
             await self.stream.add([CallRecord(call, started=self._now(), spoke=True, agent=agent, group=group)])
+
+    async def left_word(self, call: str, session: Session) -> None:
+        """Send on that a message was left as the call ended; `session` is what it was before it."""
+        now = self._now()
+        passage = Passage(
+            turn=session.turn + 1,
+            at=max(now - session.started, 0),
+            took=0,
+            here=NOWHERE,
+            lang=session.lang,
+            human=True,
+            left_word=True,
+        )
+        with contextlib.suppress(StoreAway):
+            await self.stream.add([CallRecord(call, started=session.started, passages=(passage,))])
 
     async def broke_off(self, call: str, session: Session) -> None:
         """Send on the record of a call of which nothing has been heard since its last turn. Raises StoreAway."""

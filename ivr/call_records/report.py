@@ -125,8 +125,8 @@ def _nodes(tally: Tally) -> Section:
 
 def _prompts(tally: Tally, library: Library) -> Section:
     columns = (
+        Column("node", "node", "text"),  # first, as it names the row in CSV: two nodes may say the same
         Column("prompt", "prompt", "text"),
-        Column("node", "node", "text"),
         Column("heard", "heard"),
         Column("silence", "silence"),
         Column("wrong_keys", "wrong keys"),
@@ -136,8 +136,8 @@ def _prompts(tally: Tally, library: Library) -> Section:
     )
     rows: list[tuple[Value, ...]] = [
         (
-            _prompt(library, one.place),
             _named(one.place),
+            _prompt(library, one.place),
             *(one.heard, one.silences, one.wrong_keys, one.repeats, one.hung_up),
             round(one.share, 4),
         )
