@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 from hotline_under_test import UnderTest, serving
+from msgspec.structs import replace
 from redis.asyncio import Redis
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,15 +18,16 @@ from tampering import BALANCE, NUMBER, PASSWORD, SEALS, Caller, calling, emptied
 
 from ivr.agents.note_list import Note, NoteList
 from ivr.agents.survey_list import SurveyList
+from ivr.call import Edge, End, Keyed, Session, Turn
 from ivr.call_records import sweep as sweeping
 from ivr.call_records.archive import Archive, Archived
 from ivr.call_records.keeping import RecordKeeping
-from ivr.call_records.path import Passage
-from ivr.call_records.record import CallRecord, Trace
+from ivr.call_records.path import LONGEST, Passage, gone_on
+from ivr.call_records.record import CallRecord, Trace, record_of
 from ivr.call_records.recorder import Left, Recorder
 from ivr.call_records.stream import MOST_WAITING, RecordStream
 from ivr.call_records.sweep import Sweep
-from ivr.call_records.ways import Place
+from ivr.call_records.ways import Place, Ways
 from ivr.carrier.line import Call
 from ivr.clock import wall_clock
 from ivr.database.opening import open_engine
@@ -203,6 +205,20 @@ async def test_who_spoke_is_known_also_where_the_caller_hung_up_while_speaking(o
 
 
 # --- exactly once ----------------------------------------------------------------------------------------------------
+
+
+def test_a_call_that_is_too_long_for_its_path_keeps_its_last_turn_and_says_so() -> None:
+    library = load(*default_dirs())
+    ways, again = Ways(library), Turn((), End(), (Edge("main", "", "9"),))
+    session = Session("demo", library.version, NOW, stack=(("main", "menu"),), turn=-1)
+    for turn in range(2 * LONGEST // 13):
+        before, session = session, replace(session, turn=turn)
+        session = replace(session, path=gone_on(before, session, again, Keyed("9"), ways, now=NOW + turn, took=0))
+        record = record_of(Trace("CA1", started=NOW, ended=NOW + turn, ending="caller", path=session.path), ways)
+        assert record.passages[-1].turn == turn
+        assert record.whole == (len(record.passages) == turn + 1)
+    assert LONGEST < len(session.path) < LONGEST + 20
+    assert not record.whole
 
 
 async def test_duplicates_and_races_leave_one_record_as_it_should_be(hotline: UnderTest, office: Office) -> None:

@@ -22,7 +22,8 @@ Slip = Literal["", "silence", "wrong", "again"]
 AgeBand = Literal["", "under 60", "60+"]
 
 LONGEST: Final = 2000
-"""Bytes of a path. A call of 60 key turns stays below; what comes after is left out, and the record says so."""
+"""Bytes of a path. A call of 60 key turns stays below; what comes after is left out but for the last turn, so that the
+record misses some and says so."""
 
 _HEAD: Final = struct.Struct("<H")
 _PASSAGE: Final = struct.Struct("<BHHBHHB")
@@ -71,9 +72,13 @@ def gone_on(before: Session, session: Session, turn: Turn, event: Event, ways: W
     path, head = session.path, _head(ways)
     if not path.startswith(head):
         path = head
-    if len(path) > LONGEST or _only_waits(before, session, turn):
+    if _only_waits(before, session, turn):
         return path
     flags = _slip(before, session, turn, event) | _LANGS.index(session.lang) << 2
+    if len(path) > LONGEST:
+        last = _last_of(path)
+        flags |= _PASSAGE.unpack_from(path, last)[1] & (_SPOKE | _LEFT_WORD)
+        path = path[:last]
     if session.credential is not None or session.member is not None:
         flags |= _age(session, now) << 4
         if session.member is not None:
@@ -142,6 +147,14 @@ def _read(path: bytes, ways: Ways) -> Iterator[Passage]:
             left_word=bool(flags & _LEFT_WORD),
             public=bool(flags & _PUBLIC),
         )
+
+
+def _last_of(path: bytes) -> int:
+    """Give where the last turn of a path begins."""
+    at = after = _HEAD.size
+    while after < len(path):
+        at, after = after, after + _PASSAGE.size + 2 * _PASSAGE.unpack_from(path, after)[-1]
+    return at
 
 
 def _only_waits(before: Session, session: Session, turn: Turn) -> bool:
