@@ -18,7 +18,7 @@ from tampering import BALANCE, NUMBER, PASSWORD, SEALS, Caller, calling, emptied
 
 from ivr.agents.note_list import Note, NoteList
 from ivr.agents.survey_list import SurveyList
-from ivr.call import Edge, End, Keyed, Session, Turn
+from ivr.call import Ask, Edge, End, Keyed, Session, Turn
 from ivr.call_records import sweep as sweeping
 from ivr.call_records.archive import Archive, Archived
 from ivr.call_records.keeping import RecordKeeping
@@ -36,7 +36,7 @@ from ivr.database.upgrading import upgrade
 from ivr.embedded import EmbeddedValkey
 from ivr.library import default_dirs, load
 from ivr.pages import Call as NamedCall
-from ivr.redis_line import connect
+from ivr.redis_line import StoreAway, connect
 from ivr.serve import sqlite_url
 from ivr.store import CallStore, Kept
 from ivr.surveys import Score, Survey
@@ -319,6 +319,30 @@ async def test_turns_without_redis_are_told_when_it_is_back(
     assert [(one.turn, one.public) for one in record.passages] == [(0, False), (1, True)]
     assert record.passages[1].edges == (("main", "menu", "5"),)
     assert [one.public for one in whole_in_public.passages] == [True]
+
+
+async def test_a_turn_without_redis_that_comes_while_others_are_sent_on_loses_none_of_them(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder, library, call = office.recorder, load(*default_dirs()), NamedCall("CA" + "5" * 32, "12333", "")
+    session = Session("demo", library.version, NOW, stack=(("main", "menu"),), turn=-1, public=True)
+
+    def turn(number: int) -> None:
+        before, after = replace(session, turn=number - 1), replace(session, turn=number)
+        recorder.aside(call, before, after, Turn((), End() if number == 3 else Ask("any")), Keyed("9"), library)
+
+    async def away(_: object) -> None:
+        turn(2)
+        raise StoreAway("Redis is away")
+
+    turn(0)
+    turn(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder.stream, "add", away)
+        await recorder.send_on()
+    turn(3)
+    await recorder.send_on()
+    assert [one.turn for one in (await office.written(call.sid, ended)).passages] == [0, 1, 2, 3]
 
 
 def _call(caller: Caller) -> NamedCall:

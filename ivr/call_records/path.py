@@ -117,6 +117,11 @@ def passages(path: bytes, ways: Ways) -> tuple[Passage, ...]:
     return tuple(_read(path, ways)) if path.startswith(_head(ways)) else ()
 
 
+def joined(path: bytes, after: bytes) -> bytes:
+    """Give one path of two of the same call that follow each other; of two versions the later one."""
+    return path + after[_HEAD.size :] if path[: _HEAD.size] == after[: _HEAD.size] else after
+
+
 def _head(ways: Ways) -> bytes:
     """Give how a path begins: it says by which numbers it goes."""
     return _HEAD.pack((ways.check + _FORM) & 0xFFFF)

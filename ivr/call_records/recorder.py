@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from ivr.call import End, Event, Session, Turn
-from ivr.call_records.path import Passage, gone_on
+from ivr.call_records.path import Passage, gone_on, joined
 from ivr.call_records.record import CallRecord, Ending, Trace, masked, record_of
 from ivr.call_records.stream import RecordStream
 from ivr.call_records.ways import NOWHERE, KnownWays
@@ -86,7 +86,7 @@ class Recorder:
     def aside(self, call: Call, before: Session, session: Session, turn: Turn, event: Event, library: Library) -> None:
         """Take note of a turn that was made without Redis."""
         known = self._aside.get(call.sid) or Trace(call.sid, masked(call.calling))
-        before = replace(before, path=known.path)
+        session = replace(session, path=known.path)  # what it had in Redis is merged with it there
         path = gone_on(before, session, turn, event, self._ways.of(library), now=self._now(), took=0)
         known = replace(known, **_told_by(replace(session, path=path)))
         if isinstance(turn.next, End):
@@ -125,6 +125,8 @@ class Recorder:
             await self.stream.add([await self._record(trace) for trace in aside.values()])
         except StoreAway:
             self._over = over + self._over
+            for call in aside.keys() & self._aside.keys():  # it went on meanwhile
+                self._aside[call] = _joined(aside[call], self._aside[call])
             self._aside = aside | self._aside
         except Exception:  # what cannot be sent must not keep all others from it
             log.exception("Records of calls could not be sent on, and are lost.")
@@ -186,3 +188,11 @@ def _told_by(session: Session) -> dict[str, Any]:
         "started": session.started,
         "path": session.path,
     }
+
+
+def _joined(before: Trace, after: Trace) -> Trace:
+    """Give one trace of two that follow each other."""
+    path = joined(before.path, after.path)
+    if after.ending == "unknown":
+        return replace(after, path=path, ended=before.ended, ending=before.ending)
+    return replace(after, path=path)
