@@ -337,6 +337,7 @@ async def test_a_turn_without_redis_that_comes_while_others_are_sent_on_loses_no
 
     turn(0)
     turn(1)
+    turn(1)  # the carrier sends a webhook again
     with monkeypatch.context() as patch:
         patch.setattr(recorder.stream, "add", away)
         await recorder.send_on()

@@ -117,6 +117,11 @@ def passages(path: bytes, ways: Ways) -> tuple[Passage, ...]:
     return tuple(_read(path, ways)) if path.startswith(_head(ways)) else ()
 
 
+def ends_with(path: bytes, turn: int) -> bool:
+    """Tell whether a path ends with this turn."""
+    return len(path) > _HEAD.size and path[_last_of(path)] == turn & 0xFF
+
+
 def joined(path: bytes, after: bytes) -> bytes:
     """Give one path of two of the same call that follow each other; of two versions the later one."""
     return path + after[_HEAD.size :] if path[: _HEAD.size] == after[: _HEAD.size] else after

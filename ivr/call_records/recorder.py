@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from ivr.call import End, Event, Session, Turn
-from ivr.call_records.path import Passage, gone_on, joined
+from ivr.call_records.path import Passage, ends_with, gone_on, joined
 from ivr.call_records.record import CallRecord, Ending, Trace, masked, record_of
 from ivr.call_records.stream import RecordStream
 from ivr.call_records.ways import NOWHERE, KnownWays
@@ -86,6 +86,8 @@ class Recorder:
     def aside(self, call: Call, before: Session, session: Session, turn: Turn, event: Event, library: Library) -> None:
         """Take note of a turn that was made without Redis."""
         known = self._aside.get(call.sid) or Trace(call.sid, masked(call.calling))
+        if ends_with(known.path, session.turn):
+            return  # the same webhook again
         session = replace(session, path=known.path)  # what it had in Redis is merged with it there
         path = gone_on(before, session, turn, event, self._ways.of(library), now=self._now(), took=0)
         known = replace(known, **_told_by(replace(session, path=path)))
