@@ -35,6 +35,7 @@ class BoundedHttp(HttpToolsProtocol):
     _in_head = True
     _bytes = 0
 
+    # As the server's own protocol narrows it.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.logger = log

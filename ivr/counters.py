@@ -23,7 +23,7 @@ SHARES = 16
 """How many slots the counters are spread over. Another number would look for them elsewhere, and so forget them."""
 
 WRITTEN = tuple(f"ivr:written:{{share{share}}}" for share in range(SHARES))
-"""Keys that are written to see whether each share can be; they are gone after a few seconds."""
+"""Keys that are written to see whether each share can be; they are gone at once, and nobody finds them."""
 
 EPOCHS = tuple(f"ivr:epoch:{{share{share}}}" for share in range(SHARES))
 """The only keys without an end: no call causes them. A share whose epoch is missing has lost its counts."""
@@ -154,7 +154,7 @@ class Counters:
 
     async def check_written(self) -> None:
         """Raise StoreAway where this store takes nothing, though it may answer: it is full, or a replica."""
-        await self._line.ask_all([Command(("SET", key, b"1", "PX", 5000)) for key in WRITTEN])
+        await self._line.ask_all([Command(("SET", key, b"1", "PX", 1)) for key in WRITTEN])
 
     async def lately_free(self, counter: Window) -> bool:
         """Tell whether within the last second the counts were known to be whole, and this counter to have a place.

@@ -34,6 +34,7 @@ class Metrics:
         """
         self._answered = answered
         if seat is not None and "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            # What the package has for several processes is not typed.
             mark_process_dead(seat)  # type: ignore[no-untyped-call]
             values.ValueClass = MultiProcessValue(lambda: seat)  # type: ignore[no-untyped-call]
         self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
@@ -152,5 +153,5 @@ class Metrics:
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self._registry)
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # nor is this
         return generate_latest(registry)

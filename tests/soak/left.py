@@ -10,7 +10,6 @@ KINDS: Final = {
     "calls (a minute after their end, or their end was not told)": re.compile(rb"ivr:\{CA[0-9a-f]{32}\}"),
     "counters": re.compile(rb"ivr:count:.*"),
     "epochs of counters": re.compile(rb"ivr:epoch.*"),
-    "what is written to see whether it can be": re.compile(rb"ivr:written:.*"),
     "times of refusals": re.compile(rb"ivr:refusal:.*"),
     "flow versions": re.compile(rb"ivr:flows:.*"),
     "records of calls on their way": re.compile(rb"ivr:\{records\}:.*|ivr:\{CA[0-9a-f]{32}\}:left"),
